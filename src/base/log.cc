@@ -1,0 +1,3 @@
+#include "hq/base/log.h"
+
+namespace hq::log {}

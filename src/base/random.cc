@@ -1,0 +1,29 @@
+#include "hq/base/random.h"
+
+#include <sys/random.h>
+
+#include "hq/base/assert.h"
+
+namespace hq {
+
+std::string Random::alphanumeric(size_t length) {
+  static constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  std::string out;
+  for (size_t i = 0; i < length; ++i) out += kLetters[below(62)];
+  return out;
+}
+
+uint64_t SeededRandom::next() {
+  uint64_t z = (state_ += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+uint64_t SystemRandom::next() {
+  uint64_t value = 0;
+  HQ_ASSERT(getrandom(&value, sizeof value, 0) == sizeof value);
+  return value;
+}
+
+}  // namespace hq
