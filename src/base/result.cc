@@ -21,9 +21,12 @@ std::string Error::full_text() const {
 
 std::string os_error_text(int errnum) {
   char buffer[256];
-  return std::string(strerror_r(errnum, buffer, sizeof buffer)) + " (os error " + std::to_string(errnum) + ")";
+  return std::string(strerror_r(errnum, buffer, sizeof buffer)) + " (os error " + std::to_string(errnum) +
+         ")";
 }
 
-Error os_error(int errnum) { return Error(os_error_text(errnum)); }
+Error os_error(int errnum) {
+  return Error(os_error_text(errnum));
+}
 
 }  // namespace hq

@@ -56,7 +56,8 @@ std::vector<uint32_t> IdArray::expand() const {
   std::vector<uint32_t> out;
   out.reserve(count());
   for (const auto& part : parts) {
-    for (uint64_t id = part.range.first; id <= part.range.last; id += part.range.step) out.push_back(uint32_t(id));
+    for (uint64_t id = part.range.first; id <= part.range.last; id += part.range.step)
+      out.push_back(uint32_t(id));
   }
   return out;
 }
@@ -74,7 +75,8 @@ IdRange cut_front(IdRange& range, uint64_t n) {
 
 // Appends `range` to ascending ranges, joining it to the last one where it simply continues it.
 void append(std::vector<IdRange>& out, IdRange range) {
-  if (!out.empty() && out.back().step == 1 && range.step == 1 && uint64_t{out.back().last} + 1 == range.first) {
+  if (!out.empty() && out.back().step == 1 && range.step == 1 &&
+      uint64_t{out.back().last} + 1 == range.first) {
     out.back().last = range.last;
   } else {
     out.push_back(range);
@@ -131,8 +133,8 @@ std::vector<IdRange> IdSet::take_lowest(uint64_t n) {
 }
 
 std::vector<IdRange> IdSet::take_highest(uint64_t n) {
-  // Ranges are kept by first member; with interleaved ranges "highest" is only approximate, which is fine: the
-  // caller wants tasks that would start last anyway.
+  // Ranges are kept by first member; with interleaved ranges "highest" is only approximate, which is fine:
+  // the caller wants tasks that would start last anyway.
   std::vector<IdRange> out;
   while (n > 0 && !ranges_.empty()) {
     auto it = std::prev(ranges_.end());

@@ -33,12 +33,18 @@ const ResourceItem* ResourceDescriptor::find(std::string_view name) const {
 
 std::string_view policy_text(Policy policy) {
   switch (policy) {
-    case Policy::kCompact: return "compact";
-    case Policy::kForceCompact: return "compact!";
-    case Policy::kTight: return "tight";
-    case Policy::kForceTight: return "tight!";
-    case Policy::kScatter: return "scatter";
-    case Policy::kAll: return "all";
+    case Policy::kCompact:
+      return "compact";
+    case Policy::kForceCompact:
+      return "compact!";
+    case Policy::kTight:
+      return "tight";
+    case Policy::kForceTight:
+      return "tight!";
+    case Policy::kScatter:
+      return "scatter";
+    case Policy::kAll:
+      return "all";
   }
   return "?";
 }

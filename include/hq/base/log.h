@@ -18,8 +18,8 @@ void trace(std::string_view message);
 [[nodiscard]] bool enabled(Level level);
 
 // Set once at start of main, before threads. `rust_log` is the value of RUST_LOG ("" = unset): env_logger
-// filter syntax; only its levels are used (the most verbose that applies to any module). Colours are used when
-// stderr is a terminal and NO_COLOR is unset.
+// filter syntax; only its levels are used (the most verbose that applies to any module). Colours are used
+// when stderr is a terminal and NO_COLOR is unset.
 struct Config {
   bool debug = false;
   std::string rust_log;

@@ -12,7 +12,8 @@ using TaskId = Id<struct TaskTag>;          // unique in its job
 using InstanceId = Id<struct InstanceTag>;  // one attempt at a task; 0 first, only grows
 using WorkerId = Id<struct WorkerTag>;      // first worker = 1
 using ClassId = Id<struct ClassTag>;        // a request class: one distinct set of variants
-using DefinitionId = Id<struct DefinitionTag>;  // one task description of one submit; unique in a server's life
+using DefinitionId =
+    Id<struct DefinitionTag>;  // one task description of one submit; unique in a server's life
 
 // Random, made at submit: an attempt is (job uid, task, instance), so that one from another life of the
 // server is never mistaken for ours.

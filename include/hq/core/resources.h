@@ -84,7 +84,7 @@ struct ResourceEntry {
 };
 
 struct ResourceVariant {
-  uint32_t nodes = 0;  // > 0: a multi-node task; entries are then kept but not used
+  uint32_t nodes = 0;                  // > 0: a multi-node task; entries are then kept but not used
   std::vector<ResourceEntry> entries;  // as submitted, implicit cpus first; names unique
   Duration min_time{0};                // time request: least remaining worker life needed to start
   uint32_t weight = 10'000;            // scheduling weight x 10,000

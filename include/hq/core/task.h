@@ -18,7 +18,9 @@ namespace hq {
 enum class TaskState : uint8_t { kWaiting, kRunning, kFinished, kFailed, kCanceled, kAborted };
 inline constexpr int kTaskStates = 6;
 [[nodiscard]] std::string_view task_state_text(TaskState state);  // "waiting", ...
-[[nodiscard]] constexpr bool is_final(TaskState s) { return s >= TaskState::kFinished; }
+[[nodiscard]] constexpr bool is_final(TaskState s) {
+  return s >= TaskState::kFinished;
+}
 
 enum class PinMode : uint8_t { kNone, kTaskset, kOpenMp };
 
@@ -89,10 +91,10 @@ struct GraphTask {
 // One submit: either an array (one description, many ids) or a graph (many descriptions).
 struct SubmitDescription {
   std::string submit_dir;
-  IdArray ids;                            // array; empty for a graph
-  TaskDescription task;                   // array
-  std::optional<Entries> entries;         // array; one per id
-  std::vector<GraphTask> graph;           // graph, in an order where dependencies come first
+  IdArray ids;                             // array; empty for a graph
+  TaskDescription task;                    // array
+  std::optional<Entries> entries;          // array; one per id
+  std::vector<GraphTask> graph;            // graph, in an order where dependencies come first
   std::optional<std::string> stream_path;  // --stream, absolute
 
   [[nodiscard]] bool is_graph() const { return !graph.empty(); }

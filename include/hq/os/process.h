@@ -1,6 +1,7 @@
-// Port to the processes of tasks. Behind it is the launcher: a small process of its own that makes directories,
-// opens outputs, spawns, waits, kills (docs/architecture.md, The launcher), so that the worker never touches a
-// path and never forks. Starts are requests; everything that becomes of them comes back as an event.
+// Port to the processes of tasks. Behind it is the launcher: a small process of its own that makes
+// directories, opens outputs, spawns, waits, kills (docs/architecture.md, The launcher), so that the worker
+// never touches a path and never forks. Starts are requests; everything that becomes of them comes back as an
+// event.
 #pragma once
 
 #include <chrono>
@@ -55,12 +56,13 @@ struct LaunchRequest {
   std::string cwd;                                       // created if missing
   OutputTarget out;
   OutputTarget err;
-  bool unlink_outputs_first = false;  // instances above 0: a still living earlier one must not write into ours
-  std::string task_dir;               // created fresh (0700) when not empty; removed after the end
-  std::string node_file_text;         // reserved for multi-node tasks
-  std::vector<int> cpus;              // affinity set in the child; empty = as the worker was started with
-  // Starts when `after` has ended (however), in its place; at once when zero. Dropped requests free their successor
-  // as if they had ended.
+  bool unlink_outputs_first =
+      false;                   // instances above 0: a still living earlier one must not write into ours
+  std::string task_dir;        // created fresh (0700) when not empty; removed after the end
+  std::string node_file_text;  // reserved for multi-node tasks
+  std::vector<int> cpus;       // affinity set in the child; empty = as the worker was started with
+  // Starts when `after` has ended (however), in its place; at once when zero. Dropped requests free their
+  // successor as if they had ended.
   LaunchId after{0};
 };
 
@@ -80,13 +82,13 @@ struct ProcessEvent {
   };
   Kind kind = Kind::kStarted;
   LaunchId id;
-  int32_t pid = 0;             // kStarted
-  Duration ran{0};             // kExited: from exec to end, by the launcher's clock
-  Duration waited{0};          // kStarted, kFailed: from taking up the request to exec (or failure)
-  int32_t exit_code = 0;       // kExited: 0..255; -1 when a signal ended it
-  int32_t signal = 0;          // kExited: the signal, or 0
-  ProcessUsage usage;          // kExited
-  std::string error_file;      // kExited, task directory on, not successful: first 2,048 bytes of hq-error
+  int32_t pid = 0;         // kStarted
+  Duration ran{0};         // kExited: from exec to end, by the launcher's clock
+  Duration waited{0};      // kStarted, kFailed: from taking up the request to exec (or failure)
+  int32_t exit_code = 0;   // kExited: 0..255; -1 when a signal ended it
+  int32_t signal = 0;      // kExited: the signal, or 0
+  ProcessUsage usage;      // kExited
+  std::string error_file;  // kExited, task directory on, not successful: first 2,048 bytes of hq-error
   bool error_file_present = false;
   bool error_file_truncated = false;
   LaunchStage stage = LaunchStage::kSpawn;  // kFailed
@@ -99,10 +101,12 @@ class ProcessPort {
   virtual void define(TemplateId id, const LaunchTemplate& base) = 0;
   virtual void forget(TemplateId id) = 0;
   virtual void start(const LaunchRequest& request) = 0;
-  // Takes back a request that has not started: answered by kDropped, or by kStarted that was already on its way.
+  // Takes back a request that has not started: answered by kDropped, or by kStarted that was already on its
+  // way.
   virtual void drop(LaunchId id) = 0;
-  // Stops a task with all its descendants, those in sessions of their own too: SIGINT to the group, SIGTERM at half
-  // the grace, SIGKILL to what is left at its end; the end comes as kExited. A request not yet started is dropped.
+  // Stops a task with all its descendants, those in sessions of their own too: SIGINT to the group, SIGTERM
+  // at half the grace, SIGKILL to what is left at its end; the end comes as kExited. A request not yet
+  // started is dropped.
   virtual void stop(LaunchId id, Duration grace) = 0;
   // Deletes a file, later and in order; failures come back only as a log text.
   virtual void remove_file(const std::string& path) = 0;

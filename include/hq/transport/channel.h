@@ -36,8 +36,8 @@ class RouterChannel {
   virtual std::optional<Received> receive() = 0;
   // Never waits. An empty frame is a probe: kGone tells that the peer is gone, kSent that it is still there.
   virtual SendStatus send(PeerId to, BytesView frame) = 0;
-  // Hints, without waiting, that a connection has closed: how many did since the last call. They do not say whose;
-  // the caller probes.
+  // Hints, without waiting, that a connection has closed: how many did since the last call. They do not say
+  // whose; the caller probes.
   virtual size_t take_disconnects() = 0;
   // Peers refused by key or handshake since the last call, as log texts (bounded, at most a few).
   virtual std::vector<std::string> take_refusals() = 0;
@@ -50,9 +50,9 @@ class DealerChannel {
  public:
   enum class State {
     kConnecting,
-    kOpen,      // the handshake is done: the server has proved its key
-    kRefused,   // the server does not accept our key, or has another one: final, see failure()
-    kClosed,    // could not connect, or the connection ended: see failure()
+    kOpen,     // the handshake is done: the server has proved its key
+    kRefused,  // the server does not accept our key, or has another one: final, see failure()
+    kClosed,   // could not connect, or the connection ended: see failure()
   };
   virtual ~DealerChannel() = default;
   virtual State state() = 0;

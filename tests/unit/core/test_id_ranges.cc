@@ -49,7 +49,9 @@ TEST_CASE("a set behaves like a set under random operations") {
             model.insert(id);
           }
           break;
-        case 2: CHECK(set.remove(id) == (model.erase(id) == 1)); break;
+        case 2:
+          CHECK(set.remove(id) == (model.erase(id) == 1));
+          break;
         case 3:
           for (const IdRange& r : set.take_lowest(random.below(4))) {
             for (uint32_t x = r.first; x <= r.last; x += r.step) {
