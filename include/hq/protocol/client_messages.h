@@ -1,0 +1,228 @@
+// The client conversation as plain structs (docs/protocol.md, Client messages, is normative). On the wire
+// every message is one msgpack map with string keys: "type" names the message, "id" is given by the client
+// and comes back in every answer to it. Unknown keys are ignored, missing ones take the defaults below, a
+// wrong type is an Error naming the field. client_codec.h is the only way to and from bytes.
+//
+// Times are integers: nanoseconds since 1970 UTC. Durations are floats in seconds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "hq/base/clock.h"
+#include "hq/core/failure.h"
+#include "hq/core/id_ranges.h"
+#include "hq/core/ids.h"
+#include "hq/core/task.h"
+#include "hq/core/worker_config.h"
+
+namespace hq::msg {
+
+// Which jobs or workers a request is about.
+struct Selection {
+  enum class Kind : uint8_t { kLast, kAll, kIds };
+  Kind kind = Kind::kIds;
+  IdArray ids;
+  friend bool operator==(const Selection&, const Selection&) = default;
+};
+
+// --- requests ------------------------------------------------------------------------------------------
+
+struct GetServerInfo {};
+struct StopServer {};
+struct DebugDump {
+  std::string path;  // written by the server process
+};
+
+// A job of its own, or tasks for an open job when `job` is given. Paths are templates (text/placeholders.h);
+// the server fills the job-level placeholders.
+struct Submit {
+  std::optional<JobId> job;
+  std::string name;
+  std::optional<uint32_t> max_fails;
+  SubmitDescription submit;
+  // Entries or a graph without ids in an open job: ids are moved behind the largest existing one.
+  bool ids_after_existing = false;
+};
+struct OpenJob {
+  std::string name;
+  std::optional<uint32_t> max_fails;
+};
+struct CloseJobs {
+  Selection jobs;
+};
+struct CancelJobs {
+  Selection jobs;
+  std::string reason;
+};
+struct ForgetJobs {
+  Selection jobs;
+  std::vector<TaskState> states;  // only jobs with these (final) statuses
+};
+struct ListJobs {};
+// Answered by one JobDetail per job (in written order for ids), then End.
+struct GetJobs {
+  Selection jobs;
+  // Which rows come with each job.
+  enum class Tasks : uint8_t { kNone, kFirstFailed, kAll };
+  Tasks tasks = Tasks::kNone;
+  std::optional<IdArray> ids;     // only these tasks (kAll)
+  std::vector<TaskState> states;  // only tasks in these states; empty = any (kAll)
+  bool texts = true;              // with full error texts
+};
+// Answered when all selected jobs are done (and closed, unless without_close).
+struct WaitJobs {
+  Selection jobs;
+  bool without_close = false;
+  bool progress = false;  // with a JobProgress at once and whenever it changes (at most every 20 ms)
+};
+struct ListWorkers {
+  bool offline = false;  // with those that are gone
+};
+struct GetWorkers {
+  Selection workers;
+};
+struct StopWorkers {
+  Selection workers;
+  bool force = false;  // what ran there is started elsewhere without waiting for the worker's word
+};
+
+using ClientRequest =
+    std::variant<GetServerInfo, StopServer, DebugDump, Submit, OpenJob, CloseJobs, CancelJobs, ForgetJobs,
+                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers>;
+
+// --- replies -------------------------------------------------------------------------------------------
+
+// The request was not carried out. `message` is for people.
+struct Failed {
+  std::string message;
+};
+struct Done {};  // carried out; nothing more to say
+struct End {};   // the last of a sequence of answers
+
+struct ServerInfo {
+  std::string server_uid;
+  std::string client_host;
+  uint16_t client_port = 0;
+  std::string worker_host;
+  uint16_t worker_port = 0;
+  std::string version;
+  uint32_t pid = 0;
+  WallTime started;
+  std::optional<std::string> journal_path;
+};
+
+struct Submitted {
+  JobId job;
+};
+
+enum class JobStatus : uint8_t { kWaiting, kRunning, kFinished, kFailed, kCanceled, kAborted, kOpened };
+
+struct JobSummary {
+  JobId id;
+  std::string name;
+  bool is_open = false;
+  std::optional<std::string> cancel_reason;
+  uint64_t task_count = 0;
+  std::array<uint64_t, kTaskStates> counts{};  // by TaskState
+  friend bool operator==(const JobSummary&, const JobSummary&) = default;
+};
+
+struct JobList {
+  std::vector<JobSummary> jobs;  // ascending; paged: more follow until End
+};
+
+// One task, or a range of tasks that have never left waiting (or were canceled or aborted without starting).
+struct TaskRow {
+  IdRange ids;
+  TaskState state = TaskState::kWaiting;
+  InstanceId instance;
+  uint8_t variant = 0;
+  bool started = false;  // has, or had, a worker and start time
+  WallTime start;
+  std::optional<WallTime> end;
+  std::vector<WorkerId> workers;   // one; several for multi-node
+  std::optional<TaskUsage> usage;  // of ended tasks
+  int32_t exit_code = 0;
+  std::optional<Failure> failure;  // failed tasks
+  uint32_t submit = 0;             // index into JobDetail::submits
+  friend bool operator==(const TaskRow&, const TaskRow&) = default;
+};
+
+struct JobDetail {
+  JobSummary info;
+  std::optional<uint32_t> max_fails;
+  WallTime submitted;
+  std::optional<WallTime> finished;
+  // For display: entries and stdin are left out, long arguments replaced. Job-level placeholders are filled.
+  std::vector<SubmitDescription> submits;
+  std::vector<std::pair<WorkerId, std::string>> workers;  // that ran its tasks, by id, with host names
+  uint64_t failed_total = 0;
+  std::vector<TaskRow> tasks;  // first page, ascending by id
+  bool more_tasks = false;     // TaskPage messages follow
+};
+struct TaskPage {
+  JobId job;
+  std::vector<TaskRow> tasks;
+  bool more_tasks = false;
+};
+struct JobNotFound {  // in the place of a JobDetail
+  JobId job;
+};
+
+struct ItemResult {  // of cancel, close, stop: per job or worker
+  enum class Outcome : uint8_t { kOk, kNotFound, kAlreadyEnded };
+  uint32_t id = 0;
+  Outcome outcome = Outcome::kOk;
+  uint64_t canceled = 0;          // cancel: tasks canceled now
+  uint64_t already_finished = 0;  // cancel
+  friend bool operator==(const ItemResult&, const ItemResult&) = default;
+};
+struct ItemResults {
+  std::vector<ItemResult> items;  // ascending by id
+};
+struct Forgotten {
+  uint64_t forgotten = 0;
+  uint64_t ignored = 0;
+};
+
+struct JobProgress {
+  uint64_t jobs_done = 0;
+  uint64_t jobs_total = 0;
+  std::array<uint64_t, kTaskStates> counts{};
+  uint64_t tasks_total = 0;
+};
+struct WaitFinished {
+  bool nothing_to_wait_for = false;  // no active task in the selection
+};
+
+struct WorkerDetail {
+  WorkerId id;
+  WorkerConfig config;
+  WallTime started;
+  std::optional<LossReason> lost;
+  std::optional<WallTime> ended;
+  std::optional<JobTask> last_task;
+  std::optional<WallTime> last_task_time;
+  uint64_t assigned_tasks = 0;  // placed or running; not the backlog
+  uint64_t running_tasks = 0;
+  bool reserved = false;
+  std::vector<std::string> last_lines;  // of a worker that ended with a cause
+};
+struct WorkerList {
+  std::vector<WorkerDetail> workers;  // ascending; paged: more follow until End
+};
+struct WorkerNotFound {  // after the list, for each id asked for and unknown
+  WorkerId worker;
+};
+
+using ClientReply =
+    std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, TaskPage, JobNotFound,
+                 ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound>;
+
+}  // namespace hq::msg

@@ -1,0 +1,25 @@
+// Limits of the conversation (docs/protocol.md, Limits). A peer that goes beyond one is refused, never served
+// half.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hq/base/clock.h"
+
+namespace hq::limits {
+
+inline constexpr size_t kMaxWorkerFrame = size_t{16} << 20;
+// A submit with its entries is one frame: a million lines of 200 bytes must fit.
+inline constexpr size_t kMaxClientFrame = size_t{1} << 30;
+inline constexpr size_t kMaxReplyFrame = size_t{8} << 20;  // larger answers are paged
+inline constexpr uint32_t kTasksPerPage = 4096;
+inline constexpr uint32_t kMaxBacklog = 1024;     // tasks a worker holds beyond what runs
+inline constexpr uint32_t kReportTasks = 64;      // a report leaves at this many ends ...
+inline constexpr Duration kReportDelay = 2ms;     // ... or this age of the oldest
+inline constexpr size_t kInventoryPage = 20'000;  // entries per hello page
+inline constexpr uint32_t kMaxVariants = 32;
+inline constexpr size_t kMaxCancelReason = 200;   // bytes
+inline constexpr Duration kMinHeartbeat = 151ms;  // the original's server dies of less; refused here
+
+}  // namespace hq::limits
