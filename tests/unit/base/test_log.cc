@@ -1,0 +1,142 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <regex>
+#include <thread>
+#include <vector>
+
+#include "hq/base/log.h"
+
+using namespace hq;
+
+namespace {
+
+// Runs `act` with stderr led into memory; returns what was written there.
+template <class Act>
+std::string stderr_of(Act act) {
+  int memory = memfd_create("stderr", MFD_CLOEXEC);
+  int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+  dup2(memory, STDERR_FILENO);
+  act();
+  dup2(saved, STDERR_FILENO);
+  close(saved);
+  std::string out(static_cast<size_t>(lseek(memory, 0, SEEK_END)), '\0');
+  REQUIRE(pread(memory, out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()));
+  close(memory);
+  log::configure({});
+  return out;
+}
+
+bool matches(const std::string& text, const char* pattern) {
+  return std::regex_match(text, std::regex(pattern));
+}
+
+log::Config with_filter(const char* rust_log) {
+  log::Config config;
+  config.rust_log = rust_log;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("a log line is time to seconds, level and message") {
+  std::string out = stderr_of([] {
+    log::configure({});
+    log::info("Worker 1 stopped");
+    log::debug("not shown");
+  });
+  CHECK(matches(out, R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ INFO Worker 1 stopped\n)"));
+}
+
+TEST_CASE("debug logging uses the full form with milliseconds and a padded level") {
+  std::string out = stderr_of([] {
+    log::Config config;
+    config.debug = true;
+    log::configure(config);
+    log::warn("careful");
+    log::debug("shown");
+  });
+  CHECK(matches(out, R"(\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARN  hyperqueue\] careful\n)"
+                     R"(\[[^ ]+ DEBUG hyperqueue\] shown\n)"));
+}
+
+TEST_CASE("on a terminal the time is black and the level bold and coloured") {
+  std::string out = stderr_of([] {
+    log::Config config;
+    config.stderr_is_terminal = true;
+    log::configure(config);
+    log::error("gone");
+    config.no_color = true;
+    log::configure(config);
+    log::error("gone");
+  });
+  CHECK(matches(out,
+                "\x1b\\[30m[^ ]+Z\x1b\\[0m \x1b\\[1m\x1b\\[31mERROR\x1b\\[0m gone\n[^\x1b ]+Z ERROR gone\n"));
+}
+
+TEST_CASE("a filter from the environment overrides the level") {
+  struct Case {
+    const char* filter;
+    log::Level loudest;
+  };
+  for (auto [filter, loudest] : {Case{"", log::Level::kInfo},
+                                 {"warn", log::Level::kWarn},
+                                 {"DEBUG", log::Level::kDebug},
+                                 {"hyperqueue=warn", log::Level::kWarn},
+                                 {"hyperqueue=debug,tako=trace", log::Level::kTrace},
+                                 {"hyperqueue", log::Level::kTrace},
+                                 {"hyper=trace,zmq=trace", log::Level::kInfo},
+                                 {"error/pattern", log::Level::kError}}) {
+    CAPTURE(filter);
+    std::string out = stderr_of([&] {
+      log::configure(with_filter(filter));
+      for (auto level : {log::Level::kError, log::Level::kWarn, log::Level::kInfo, log::Level::kDebug,
+                         log::Level::kTrace}) {
+        CHECK(log::enabled(level) == (level <= loudest));
+      }
+    });
+    CHECK(out.empty());
+  }
+}
+
+TEST_CASE("an invalid filter is named and ignored") {
+  std::string out = stderr_of([] {
+    log::configure(with_filter("bogus=="));
+    CHECK(log::enabled(log::Level::kInfo));
+    CHECK_FALSE(log::enabled(log::Level::kDebug));
+  });
+  CHECK(out == "warning: invalid logging spec 'bogus==', ignoring it\n");
+}
+
+TEST_CASE("lines of several threads never mix") {
+  constexpr int kLines = 200;
+  std::string out = stderr_of([] {
+    std::vector<std::thread> threads;
+    for (char name : {'a', 'b', 'c'}) {
+      threads.emplace_back([name] {
+        for (int i = 0; i < kLines; ++i) log::info(std::string(50, name));
+      });
+    }
+    for (auto& thread : threads) thread.join();
+  });
+  const std::regex line("[^ ]+Z INFO (a{50}|b{50}|c{50})\n");
+  auto count = std::distance(std::sregex_iterator(out.begin(), out.end(), line), std::sregex_iterator());
+  CHECK(count == 3 * kLines);
+}
+
+TEST_CASE("the second place gets each line without colours and without its end") {
+  std::vector<std::string> lines;
+  stderr_of([&] {
+    log::Config config;
+    config.stderr_is_terminal = true;
+    log::configure(config);
+    log::set_sink([&](log::Level, std::string_view line) { lines.emplace_back(line); });
+    log::info("one");
+    log::set_sink({});
+    log::info("two");
+  });
+  REQUIRE(lines.size() == 1);
+  CHECK(matches(lines[0], "[^ \x1b]+Z INFO one"));
+}
