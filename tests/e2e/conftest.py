@@ -1,0 +1,32 @@
+"""Fixtures of the end-to-end tests."""
+import pytest
+
+import hq as harness
+
+
+def pytest_sessionstart(session):
+    if not harness.binary().exists():
+        pytest.exit(f"no program at {harness.binary()}: build it, or name it in HQ_BINARY", returncode=3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.call_failed = outcome.get_result().failed
+
+
+@pytest.fixture
+def hq(request):
+    """An environment of its own, without a server yet. Leaves nothing behind; fails the test that does."""
+    environment = harness.Environment()
+    faults = []
+    try:
+        yield environment
+    finally:
+        faults = environment.close()
+        if faults or getattr(request.node, "call_failed", False):
+            print(f"logs kept in {environment.save(request.node.name)}")
+        environment.remove()
+    if faults:
+        pytest.fail("\n".join(faults), pytrace=False)
