@@ -185,6 +185,43 @@ bool IdSet::remove(uint32_t id) {
   return false;
 }
 
+std::vector<IdRange> IdSet::lowest(uint64_t n) const {
+  std::vector<IdRange> out;
+  if (widest_step_ > 1) {  // may interleave: let a copy of the few ranges concerned do it
+    IdSet copy = *this;
+    return copy.take_lowest(n);
+  }
+  for (auto it = ranges_.begin(); it != ranges_.end() && n > 0; ++it) {
+    IdRange range{it->first, it->second.last, 1};
+    const uint64_t take = std::min(n, range.count());
+    range.last = uint32_t(range.first + (take - 1));
+    append(out, range);
+    n -= take;
+  }
+  return out;
+}
+
+void IdSet::remove(IdRange range) {
+  auto it = ranges_.upper_bound(range.first);
+  HQ_ASSERT(it != ranges_.begin());
+  --it;
+  IdRange held{it->first, it->second.last, it->second.step};
+  if (held.first == range.first && range.last <= held.last &&
+      (held.step == range.step || range.count() == 1)) {
+    ranges_.erase(it);
+    count_ -= range.count();
+    if (range.last < held.last) {
+      const uint32_t first = range.last + held.step;
+      ranges_.emplace(first, Tail{held.last, first == held.last ? 1 : held.step});
+    }
+    return;
+  }
+  for (uint64_t id = range.first; id <= range.last; id += range.step) {
+    const bool was_member = remove(uint32_t(id));
+    HQ_ASSERT(was_member);
+  }
+}
+
 std::optional<uint32_t> IdSet::lowest() const {
   if (ranges_.empty()) return std::nullopt;
   return ranges_.begin()->first;

@@ -65,8 +65,12 @@ class IdSet {
   std::vector<IdRange> take_lowest(uint64_t n);
   // Takes out the highest members, at most `n` (what is started last); ascending.
   std::vector<IdRange> take_highest(uint64_t n);
+  // The lowest members, at most `n`, without taking them out.
+  [[nodiscard]] std::vector<IdRange> lowest(uint64_t n) const;
   // True if it was a member.
   bool remove(uint32_t id);
+  // REQUIRES: all of `range` are members. Cheap when they are the lowest ones.
+  void remove(IdRange range);
   [[nodiscard]] bool contains(uint32_t id) const;
   [[nodiscard]] std::optional<uint32_t> lowest() const;
   void clear() {

@@ -1,0 +1,127 @@
+// Every durable fact, as small structs. State::apply (state.h) is the only thing that gives them meaning,
+// live and at restart. Past tense: an event has happened; whoever records one has checked that it can.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hq/base/clock.h"
+#include "hq/core/failure.h"
+#include "hq/core/id_ranges.h"
+#include "hq/core/ids.h"
+#include "hq/core/task.h"
+#include "hq/core/worker_config.h"
+
+namespace hq {
+
+struct ServerStarted {
+  std::string server_uid;
+};
+struct ServerStopped {};
+
+struct WorkerConnected {
+  WorkerId worker;
+  WorkerUid uid;
+  std::shared_ptr<const WorkerConfig> config;
+};
+// Takes back what was assigned there: those tasks wait again under a higher instance, or fail by the crash
+// rules.
+struct WorkerLost {
+  WorkerId worker;
+  LossReason reason;
+};
+
+// A job of its own (closed at once), or more tasks for an open job.
+struct JobSubmitted {
+  JobId job;
+  JobUid uid;  // of the job; kept from the first event for attaches
+  bool attach = false;
+  std::string name;                   // not used by attaches
+  std::optional<uint32_t> max_fails;  // not used by attaches
+  std::shared_ptr<const SubmitDescription> submit;
+};
+struct JobOpened {
+  JobId job;
+  JobUid uid;
+  std::string name;
+  std::optional<uint32_t> max_fails;
+};
+struct JobClosed {
+  JobId job;
+};
+// Everything in the job that is not final is canceled (the symbolic form: costs nothing per waiting task).
+struct JobCanceled {
+  JobId job;
+  std::string reason;  // "" = none given
+};
+// Everything in the job that is not final is aborted (max-fails).
+struct JobAborted {
+  JobId job;
+};
+// Single tasks are aborted, since something they depend on will never finish.
+struct TasksAborted {
+  JobId job;
+  std::vector<TaskId> tasks;  // ascending
+};
+struct JobForgotten {
+  JobId job;
+};
+
+// Handing out is durable. `slot`: placed, starts next; else backlog.
+struct AssignedRange {
+  JobId job;
+  IdRange ids;
+  InstanceId instance;
+  uint8_t variant = 0;
+  bool slot = false;
+};
+struct TasksAssigned {
+  WorkerId worker;
+  std::vector<AssignedRange> ranges;
+};
+// Given back by the worker, or disowned by its hello: ready again, same instance.
+struct TasksReturned {
+  WorkerId worker;
+  std::vector<JobTask> tasks;
+};
+
+struct TaskStart {
+  JobTask task;
+  InstanceId instance;
+  uint8_t variant = 0;
+  WallTime at;
+};
+struct TasksStarted {
+  WorkerId worker;
+  std::vector<TaskStart> tasks;
+};
+
+struct TaskEnd {
+  JobTask task;
+  InstanceId instance;
+  bool finished = true;  // else failed
+  uint8_t variant = 0;
+  WallTime at;
+  TaskUsage usage;
+  Failure failure;  // when failed
+};
+// Tasks that had not been reported as started count as started at `at - usage.ran`, except those whose
+// failure is kBeforeLaunch.
+struct TasksEnded {
+  WorkerId worker;
+  std::vector<TaskEnd> tasks;
+};
+
+using Event = std::variant<ServerStarted, ServerStopped, WorkerConnected, WorkerLost, JobSubmitted, JobOpened,
+                           JobClosed, JobCanceled, JobAborted, TasksAborted, JobForgotten, TasksAssigned,
+                           TasksReturned, TasksStarted, TasksEnded>;
+
+struct Record {
+  WallTime time;
+  Event event;
+};
+
+}  // namespace hq

@@ -1,0 +1,139 @@
+// A job and its submits, as the fold keeps them. Only State (state.h) changes them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hq/core/event.h"
+#include "hq/core/ready_queue.h"
+#include "hq/core/request_classes.h"
+#include "hq/core/task.h"
+#include "hq/core/task_columns.h"
+
+namespace hq {
+
+// One submit of a job. Its tasks have positions: for an array in ascending runs of its parts, for a graph in
+// ascending id order.
+class TaskGroup {
+ public:
+  TaskGroup(JobId job, uint32_t index, std::shared_ptr<const SubmitDescription> submit, WallTime submitted,
+            RequestClasses& classes, DefinitionId first_definition);
+
+  [[nodiscard]] GroupKey key() const { return {job_, index_}; }
+  [[nodiscard]] const SubmitDescription& submit() const { return *submit_; }
+  [[nodiscard]] const std::shared_ptr<const SubmitDescription>& submit_ptr() const { return submit_; }
+  [[nodiscard]] WallTime submitted() const { return submitted_; }
+  [[nodiscard]] uint64_t task_count() const { return columns.tasks(); }
+  [[nodiscard]] uint32_t lowest_id() const { return lowest_; }
+  [[nodiscard]] uint32_t highest_id() const { return highest_; }
+
+  [[nodiscard]] std::optional<uint64_t> position(TaskId id) const;
+  [[nodiscard]] TaskId id_at(uint64_t position) const;
+  // The positions [position, end) that follow each other as one range of ids: the stretch of ids from
+  // `position` on.
+  [[nodiscard]] IdRange run_from(uint64_t position) const;
+  // Index of the entry of a task, in the written order of ids. REQUIRES: a member, of an array.
+  [[nodiscard]] uint64_t entry_index(TaskId id) const;
+  [[nodiscard]] ClassId klass(uint64_t position) const;
+  [[nodiscard]] DefinitionId definition(uint64_t position) const;
+  [[nodiscard]] const TaskDescription& description(uint64_t position) const;
+  [[nodiscard]] int32_t priority(uint64_t position) const { return description(position).priority; }
+  // How many definitions it has: 1 for an array, one per task for a graph.
+  [[nodiscard]] uint32_t definition_count() const {
+    return submit_->is_graph() ? uint32_t(submit_->graph.size()) : 1;
+  }
+  [[nodiscard]] DefinitionId first_definition() const { return first_definition_; }
+
+  [[nodiscard]] InstanceId instance(uint64_t position) const;
+  void set_instance(uint64_t position, InstanceId instance);
+  // As users see it: rows that are waiting show what became of the rest.
+  [[nodiscard]] TaskState state(uint64_t position) const {
+    const RowState row = columns.state(position);
+    return row == RowState::kWaiting ? rest : task_state(row);
+  }
+
+  TaskColumns columns;
+  // What became of all tasks whose row says waiting: waiting, or canceled or aborted as a whole.
+  TaskState rest = TaskState::kWaiting;
+  // Exponentially weighted mean of how long its tasks ran, in seconds; negative until one has ended.
+  float mean_ran_s = -1;
+
+ private:
+  struct Part {
+    IdRange range;
+    uint64_t position;  // of range.first
+    uint64_t entry;     // written order
+  };
+  [[nodiscard]] const Part* part_of(uint32_t id) const;
+  [[nodiscard]] const Part& part_at(uint64_t position) const;
+
+  JobId job_;
+  uint32_t index_;
+  std::shared_ptr<const SubmitDescription> submit_;
+  WallTime submitted_;
+  DefinitionId first_definition_;
+  ClassId klass_;             // array
+  std::vector<Part> parts_;   // array; ascending by first id
+  bool interleaved_ = false;  // some part has a step above 1: parts may interleave
+  uint32_t lowest_ = 0;
+  uint32_t highest_ = 0;
+  struct GraphIndex {
+    std::vector<std::pair<uint32_t, uint32_t>> by_id;  // (id, index in submit.graph), ascending
+    std::vector<ClassId> classes;                      // by index in submit.graph
+  };
+  std::unique_ptr<GraphIndex> graph_;
+  std::map<uint64_t, uint32_t> big_instances_;
+};
+
+struct Job {
+  JobId id;
+  JobUid uid;
+  std::string name;
+  std::optional<uint32_t> max_fails;
+  bool open = false;
+  WallTime submitted;
+  std::optional<WallTime> finished;  // last moment at which no active task remained
+  std::optional<std::string> cancel_reason;
+  std::array<uint64_t, kTaskStates> counts{};
+  std::vector<std::unique_ptr<TaskGroup>> groups;
+  std::vector<WorkerId> workers;  // that ever ran a task of it; ascending
+
+  struct Losses {
+    uint16_t crashes = 0;
+    uint8_t from_backlog = 0;
+  };
+  std::map<TaskId, Losses> losses;
+  // Texts of failures, of the first 1,000 failed tasks.
+  static constexpr size_t kMaxTexts = 1000;
+  std::map<TaskId, std::string> texts;
+
+  // Dependencies: unfinished ones per waiting task, and who waits for whom.
+  std::map<TaskId, uint32_t> unmet;
+  std::map<TaskId, std::vector<TaskId>> consumers;
+
+  [[nodiscard]] uint64_t count(TaskState s) const { return counts[size_t(s)]; }
+  [[nodiscard]] uint64_t task_count() const;
+  [[nodiscard]] uint64_t active() const { return count(TaskState::kWaiting) + count(TaskState::kRunning); }
+  // No more tasks will come or run.
+  [[nodiscard]] bool terminated() const { return !open && active() == 0; }
+
+  struct Place {
+    TaskGroup* group = nullptr;
+    uint64_t position = 0;
+    [[nodiscard]] TaskChunk& chunk() const { return group->columns.at(position); }
+    [[nodiscard]] uint32_t row() const { return TaskColumns::row(position); }
+  };
+  [[nodiscard]] std::optional<Place> find(TaskId id) const;
+  [[nodiscard]] std::optional<uint32_t> highest_id() const;
+  [[nodiscard]] Failure failure_of(TaskId id, const Place& place) const;
+
+ private:
+  mutable size_t last_group_ = 0;  // most look-ups hit the same submit again
+};
+
+}  // namespace hq

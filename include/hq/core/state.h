@@ -1,0 +1,126 @@
+// The durable state of a server and the one fold that changes it. apply() runs live and at restart; it never
+// fails, since whoever records an event has checked it (checks are HQ_ASSERTs when live; at replay, events
+// that do not fit are set aside by the journal's reader before they come here).
+//
+// apply() answers what else follows from the event for the one who runs live: which tasks failed (max-fails,
+// consumers), which jobs have ended. Those consequences are recorded as events of their own.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hq/core/event.h"
+#include "hq/core/job.h"
+#include "hq/core/ready_queue.h"
+#include "hq/core/request_classes.h"
+#include "hq/core/worker.h"
+
+namespace hq {
+
+struct Effects {
+  // Tasks that failed by this event, per job, ascending; and tasks that will never finish for another reason.
+  std::vector<JobTask> failed;
+  std::vector<JobId> changed_jobs;  // counts moved; no job twice in a row
+  bool wake_scheduler = false;      // something became ready, or room became free
+};
+
+class State {
+ public:
+  Effects apply(const Record& record);
+
+  // Not durable: a worker says that a task which was canceled or aborted while it held resources has ended.
+  // True if it did hold some.
+  bool release_lingering(WorkerId worker, const JobTask& task, InstanceId instance);
+
+  // --- questions -------------------------------------------------------------------------------------------
+  [[nodiscard]] const Job* find_job(JobId id) const;
+  [[nodiscard]] const WorkerState* find_worker(WorkerId id) const;
+  // Known jobs and workers, ascending (forgotten jobs are gone).
+  [[nodiscard]] std::vector<JobId> job_ids() const;
+  template <class F>
+  void for_each_job(F&& f) const {
+    for (const auto& job : jobs_) {
+      if (job) f(*job);
+    }
+  }
+  [[nodiscard]] const std::map<WorkerId, std::unique_ptr<WorkerState>>& workers() const { return workers_; }
+  [[nodiscard]] const std::map<WorkerId, WorkerState*>& alive_workers() const { return alive_; }
+  [[nodiscard]] JobId next_job_id() const { return JobId(uint32_t(jobs_.size()) + 1); }
+  [[nodiscard]] JobId last_job_id() const { return JobId(uint32_t(jobs_.size())); }
+  [[nodiscard]] WorkerId next_worker_id() const { return WorkerId(last_worker_.value + 1); }
+  [[nodiscard]] WorkerId last_worker_id() const { return last_worker_; }
+  [[nodiscard]] const std::string& server_uid() const { return server_uid_; }
+  [[nodiscard]] const ReadyQueue& ready() const { return ready_; }
+  [[nodiscard]] const RequestClasses& classes() const { return classes_; }
+  // Which job, submit and description a definition belongs to; nullptr for a forgotten job.
+  struct DefinitionRef {
+    JobId job;
+    uint32_t group = 0;
+  };
+  [[nodiscard]] const TaskGroup* group_of(DefinitionId id) const;
+  // Mean duration of tasks of this class that ended lately, seconds; negative when none has.
+  [[nodiscard]] float class_mean_ran_s(ClassId id) const;
+  // Tasks that depend on `id`, directly or not, and are not final; ascending.
+  [[nodiscard]] std::vector<TaskId> dependents(const Job& job, const std::vector<TaskId>& of) const;
+  [[nodiscard]] uint64_t connected_count() const { return alive_.size(); }
+
+  // Walks all state and compares both sides of every relation; aborts with the rule that is broken. For
+  // tests.
+  void check_invariants() const;
+
+ private:
+  void on(const ServerStarted&, WallTime, Effects&);
+  void on(const ServerStopped&, WallTime, Effects&);
+  void on(const WorkerConnected&, WallTime, Effects&);
+  void on(const WorkerLost&, WallTime, Effects&);
+  void on(const JobSubmitted&, WallTime, Effects&);
+  void on(const JobOpened&, WallTime, Effects&);
+  void on(const JobClosed&, WallTime, Effects&);
+  void on(const JobCanceled&, WallTime, Effects&);
+  void on(const JobAborted&, WallTime, Effects&);
+  void on(const TasksAborted&, WallTime, Effects&);
+  void on(const JobForgotten&, WallTime, Effects&);
+  void on(const TasksAssigned&, WallTime, Effects&);
+  void on(const TasksReturned&, WallTime, Effects&);
+  void on(const TasksStarted&, WallTime, Effects&);
+  void on(const TasksEnded&, WallTime, Effects&);
+
+  Job& job(JobId id);
+  WorkerState& worker(WorkerId id);
+  Job& create_job(JobId id, JobUid uid, const std::string& name, std::optional<uint32_t> max_fails,
+                  WallTime time);
+  void add_group(Job& job, const std::shared_ptr<const SubmitDescription>& submit, WallTime time);
+  void add_graph_edges(Job& job, const TaskGroup& group);
+  void make_ready_again(Job& job, const Job::Place& place, TaskId id);
+  // Ends every task that is not final, as `final_state` (canceled or aborted), without touching waiting ones
+  // singly.
+  uint64_t end_rest(Job& job, TaskState final_state);
+  void end_row(Job& job, const Job::Place& place, TaskId id, RowState final_state);
+  void claim(WorkerState& worker, ClassId klass, uint8_t variant, uint64_t times = 1);
+  void unclaim(WorkerState& worker, ClassId klass, uint8_t variant);
+  void change_backlog(WorkerState& worker, const Job::Place& place, int64_t delta);
+  void leave_worker(WorkerState& worker, const Job::Place& place, RowState was);
+  void sweep_assigned(WorkerState& worker);
+  void lose_task(Job& job, const Job::Place& place, TaskId id, LossReason reason, Effects& effects);
+  void fail_row(Job& job, const Job::Place& place, TaskId id, const Failure& failure, Effects& effects);
+  void note_start(Job& job, WorkerState& worker, const Job::Place& place, TaskId id, WallTime at);
+  void finish_dependencies(Job& job, TaskId id, Effects& effects);
+  void note_mean(TaskGroup& group, ClassId klass, float ran_s);
+  void mark_changed(Effects& effects, JobId id);
+  void settle(Job& job, WallTime time);
+
+  std::string server_uid_;
+  std::vector<std::unique_ptr<Job>> jobs_;  // by id - 1; forgotten ones are null
+  std::map<WorkerId, std::unique_ptr<WorkerState>> workers_;
+  std::map<WorkerId, WorkerState*> alive_;
+  WorkerId last_worker_;
+  ReadyQueue ready_;
+  RequestClasses classes_;
+  std::vector<DefinitionRef> definitions_;  // by id - 1
+  std::vector<float> class_mean_ran_s_;
+};
+
+}  // namespace hq

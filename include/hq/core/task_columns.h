@@ -1,0 +1,120 @@
+// What became of tasks, in columns: 30 bytes per task that has ever left waiting, nothing for the others.
+// Outcomes come in any order (every other task may fail), so no set of ranges would hold them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "hq/core/failure.h"
+#include "hq/core/ids.h"
+#include "hq/core/task.h"
+
+namespace hq {
+
+// The state of a row; the first four are active. kBacklog and kSlot show as waiting.
+enum class RowState : uint8_t {
+  kWaiting,
+  kBacklog,
+  kSlot,
+  kRunning,
+  kFinished,
+  kFailed,
+  kCanceled,
+  kAborted
+};
+
+[[nodiscard]] constexpr bool is_assigned(RowState s) {
+  return s == RowState::kBacklog || s == RowState::kSlot || s == RowState::kRunning;
+}
+[[nodiscard]] constexpr TaskState task_state(RowState s) {
+  switch (s) {
+    case RowState::kRunning:
+      return TaskState::kRunning;
+    case RowState::kFinished:
+      return TaskState::kFinished;
+    case RowState::kFailed:
+      return TaskState::kFailed;
+    case RowState::kCanceled:
+      return TaskState::kCanceled;
+    case RowState::kAborted:
+      return TaskState::kAborted;
+    default:
+      return TaskState::kWaiting;
+  }
+}
+
+// Columns of up to 4,096 tasks, by position.
+class TaskChunk {
+ public:
+  static constexpr uint32_t kRows = 4096;
+  static constexpr uint32_t kNeverStarted = 0xffff'ffff;
+  static constexpr uint16_t kBigInstance = 0xffff;  // the real one is in the group's side map
+
+  explicit TaskChunk(uint32_t rows);
+
+  // Column accessors; i < rows().
+  RowState& state(uint32_t i) { return states_[i]; }
+  uint32_t& worker(uint32_t i) { return workers_[i]; }
+  uint32_t& start_ms(uint32_t i) { return starts_[i]; }  // since the job's submission; kNeverStarted
+  float& ran(uint32_t i) { return ran_[i]; }
+  float& user(uint32_t i) { return user_[i]; }
+  float& system(uint32_t i) { return system_[i]; }
+  uint32_t& peak_kib(uint32_t i) { return peaks_[i]; }
+  int16_t& code(uint32_t i) { return codes_[i]; }
+  uint16_t& instance(uint32_t i) { return instances_[i]; }
+  [[nodiscard]] uint8_t variant(uint32_t i) const { return packed_[i] & 0x1f; }
+  void set_variant(uint32_t i, uint8_t v) { packed_[i] = uint8_t((packed_[i] & 0xe0) | (v & 0x1f)); }
+  [[nodiscard]] FailureKind failure_kind(uint32_t i) const { return FailureKind(packed_[i] >> 5); }
+  void set_failure_kind(uint32_t i, FailureKind k) {
+    packed_[i] = uint8_t((packed_[i] & 0x1f) | (uint8_t(k) << 5));
+  }
+  [[nodiscard]] uint32_t rows() const { return rows_; }
+
+ private:
+  uint32_t rows_;
+  std::unique_ptr<std::byte[]> memory_;
+  uint32_t* workers_;
+  uint32_t* starts_;
+  float* ran_;
+  float* user_;
+  float* system_;
+  uint32_t* peaks_;
+  int16_t* codes_;
+  uint16_t* instances_;
+  RowState* states_;
+  uint8_t* packed_;  // variant (5 bits), failure kind (3 bits)
+};
+
+// All rows of one submit, by position; chunks come into being at the first touch.
+class TaskColumns {
+ public:
+  explicit TaskColumns(uint64_t tasks)
+      : tasks_(tasks), chunks_((tasks + TaskChunk::kRows - 1) / TaskChunk::kRows) {}
+  // The chunk of a position, made if missing.
+  TaskChunk& at(uint64_t position) {
+    auto& chunk = chunks_[position / TaskChunk::kRows];
+    if (!chunk) make(position / TaskChunk::kRows);
+    return *chunk;
+  }
+  // nullptr if nothing there has ever left waiting.
+  [[nodiscard]] TaskChunk* find(uint64_t position) const {
+    return chunks_[position / TaskChunk::kRows].get();
+  }
+  [[nodiscard]] static uint32_t row(uint64_t position) { return uint32_t(position % TaskChunk::kRows); }
+  [[nodiscard]] RowState state(uint64_t position) const {
+    TaskChunk* chunk = find(position);
+    return chunk == nullptr ? RowState::kWaiting : chunk->state(row(position));
+  }
+  [[nodiscard]] uint64_t tasks() const { return tasks_; }
+  [[nodiscard]] size_t chunk_count() const { return chunks_.size(); }
+  [[nodiscard]] TaskChunk* chunk(size_t i) const { return chunks_[i].get(); }
+
+ private:
+  void make(size_t chunk);
+  uint64_t tasks_;
+  std::vector<std::unique_ptr<TaskChunk>> chunks_;
+};
+
+}  // namespace hq

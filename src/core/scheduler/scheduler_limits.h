@@ -1,0 +1,18 @@
+// Numbers of the scheduler (docs/scheduling.md, Backlog).
+#pragma once
+
+#include <cstdint>
+
+#include "hq/base/clock.h"
+
+namespace hq {
+
+// Work that a worker holds beyond what runs, in seconds: some round trips and turns of a busy server.
+inline constexpr double kBacklogSeconds = 0.04;
+inline constexpr uint64_t kMaxBacklog = 1024;
+// Tasks that ask for no resource at all: how many are placed on one worker per plan.
+inline constexpr uint64_t kMaxWithoutResources = 64;
+// A backlog is taken back when its worker has not started or ended anything for this long.
+inline constexpr Duration kRetractAfter = 20ms;
+
+}  // namespace hq
