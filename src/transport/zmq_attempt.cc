@@ -104,7 +104,7 @@ void ZmqAttempt::on_probed(const PeerProbe::Outcome& outcome) {
   // Without a greeting it is no living server of ours: it may be starting, stopping or out of descriptors.
   if (probed_in_ != State::kHandshake || outcome.mechanism.empty()) return end(State::kFailed, kClosed);
   if (outcome.mechanism == (curve_ ? "CURVE" : "NULL")) {
-    return curve_ ? end(State::kRefused, kWrongKey) : end(State::kFailed, kClosed);
+    return curve_ ? end(State::kSuspect, kWrongKey) : end(State::kFailed, kClosed);
   }
   end(State::kRefused, curve_ ? kPeerHasNoKey : kPeerWantsKey);
 }

@@ -21,6 +21,7 @@ class ZmqAttempt {
     kOpen,
     kProbing,  // failed; why is being found out
     kRefused,
+    kSuspect,  // the server hung up in the handshake: another key, or it was just about to end
     kFailed,
     kEnded,  // was open; what had arrived can still be received
   };
@@ -30,7 +31,7 @@ class ZmqAttempt {
 
   State poll(TimePoint now);
   [[nodiscard]] State state() const { return state_; }
-  // Of kRefused and kFailed.
+  // Of kRefused, kSuspect and kFailed.
   [[nodiscard]] const std::string& failure() const { return failure_; }
   // The server has proved its key and does not know ours: no other address will do better.
   [[nodiscard]] bool final() const { return final_; }

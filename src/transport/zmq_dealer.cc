@@ -14,6 +14,8 @@ namespace {
 // How long addresses beside the host name may take to answer once that has failed.
 constexpr Duration kHurry = 2s;
 
+constexpr Duration kSecondTime = 150ms;
+
 bool is_this_host(const std::string& host) {
   char name[256] = "";
   return ::gethostname(name, sizeof name - 1) == 0 && host == name;
@@ -30,7 +32,10 @@ ZmqDealer::ZmqDealer(ZmqShared& shared, RoleAccess access, const std::vector<std
       next_start_(started_) {
   shared_.reactor.add(*this);
   ++shared_.channels;
-  if (access_.secret_key_unusable) return finish(Phase::kClosed, "Creating sealer failed");
+  if (access_.secret_key_unusable) {
+    finish(Phase::kClosed, "Creating sealer failed");
+    return;
+  }
   for (Endpoint& endpoint : numeric_endpoints(access_.host, access_.port)) {
     host_endpoints_.push_back(std::move(endpoint));
   }
@@ -142,13 +147,18 @@ void ZmqDealer::drive(TimePoint now) {
 void ZmqDealer::drive_connecting(TimePoint now) {
   take_lookup();
   poll_attempts(now);
-  if (phase_ != Phase::kConnecting) return;
-  if (now - started_ >= settings_.timeout) return finish(Phase::kClosed, os_error_text(ETIMEDOUT));
+  if (phase_ != Phase::kConnecting) return tries_.clear();
+  if (now - started_ >= settings_.timeout) return time_out();
   start_attempts(now);
   give_up_slow(now);
   if (!tries_.empty() || lookup_ || !host_endpoints_.empty() || !other_endpoints_.empty()) return;
   if (!refusal_.empty()) return finish(Phase::kRefused, refusal_);
   finish(Phase::kClosed, first_failure_);
+}
+
+void ZmqDealer::time_out() {
+  tries_.clear();
+  finish(Phase::kClosed, os_error_text(ETIMEDOUT));
 }
 
 void ZmqDealer::take_lookup() {
@@ -166,22 +176,52 @@ void ZmqDealer::take_lookup() {
 
 void ZmqDealer::poll_attempts(TimePoint now) {
   for (size_t i = 0; i < tries_.size();) {
-    ZmqAttempt& attempt = *tries_[i].attempt;
-    ZmqAttempt::State state = attempt.poll(now);
-    if (state == ZmqAttempt::State::kOpen || state == ZmqAttempt::State::kEnded) return adopt(i);
-    if (state == ZmqAttempt::State::kRefused && attempt.final()) {
-      return finish(Phase::kRefused, attempt.failure());
-    }
-    bool refused = state == ZmqAttempt::State::kRefused;
-    if (!refused && state != ZmqAttempt::State::kFailed) {
+    bool goes_on = poll_try(tries_[i], now);
+    if (phase_ != Phase::kConnecting) return;
+    if (goes_on) {
       ++i;
       continue;
     }
-    if (refused && refusal_.empty()) refusal_ = attempt.failure();
-    note_failure(attempt.failure());
     host_attempts_ -= tries_[i].of_host ? 1 : 0;
     tries_.erase(tries_.begin() + static_cast<ptrdiff_t>(i));
   }
+}
+
+// False: it is over for this address. May end the connecting as a whole.
+bool ZmqDealer::poll_try(Try& entry, TimePoint now) {
+  if (!entry.attempt && now >= *entry.second_start) begin(entry, now);
+  if (!entry.attempt) return true;
+  ZmqAttempt& attempt = *entry.attempt;
+  switch (attempt.poll(now)) {
+    case ZmqAttempt::State::kConnecting:
+    case ZmqAttempt::State::kHandshake:
+    case ZmqAttempt::State::kProbing:
+      return true;
+    case ZmqAttempt::State::kOpen:
+    case ZmqAttempt::State::kEnded:
+      adopt(std::move(entry.attempt));
+      return true;
+    case ZmqAttempt::State::kSuspect:
+      // A server that was just ending or starting must not look like one with another key.
+      if (!entry.second_start) {
+        entry.second_start = now + kSecondTime;
+        entry.attempt.reset();
+        return true;
+      }
+      break;
+    case ZmqAttempt::State::kRefused:
+      if (attempt.final()) {
+        finish(Phase::kRefused, attempt.failure());
+        return true;
+      }
+      break;
+    case ZmqAttempt::State::kFailed:
+      note_failure(attempt.failure());
+      return false;
+  }
+  if (refusal_.empty()) refusal_ = attempt.failure();
+  note_failure(attempt.failure());
+  return false;
 }
 
 // Whether the rest is started without pauses, because nothing is to be had under the host's name.
@@ -202,14 +242,21 @@ void ZmqDealer::start_attempts(TimePoint now) {
     Endpoint endpoint = std::move(from.front());
     from.pop_front();
     next_start_ = now + settings_.stagger;
-    try {
-      tries_.push_back({std::make_unique<ZmqAttempt>(shared_, endpoint, access_, settings_.limits,
-                                                     settings_.timeout - (now - started_), now),
-                        of_host});
-      host_attempts_ += of_host ? 1 : 0;
-    } catch (const zmq::error_t& error) {
-      note_failure(zmq_failure("Cannot create a socket", error).message);
-    }
+    Try& entry = tries_.emplace_back(Try{std::move(endpoint), of_host, nullptr, std::nullopt});
+    host_attempts_ += of_host ? 1 : 0;
+    begin(entry, now);
+  }
+}
+
+void ZmqDealer::begin(Try& entry, TimePoint now) {
+  Duration left = std::max<Duration>(settings_.timeout - (now - started_), 1ms);
+  try {
+    entry.attempt =
+        std::make_unique<ZmqAttempt>(shared_, entry.endpoint, access_, settings_.limits, left, now);
+  } catch (const zmq::error_t& error) {
+    // Out of descriptors, most likely: once more, later.
+    note_failure(zmq_failure("Cannot create a socket", error).message);
+    entry.second_start = now + kSecondTime;
   }
 }
 
@@ -219,9 +266,9 @@ void ZmqDealer::give_up_slow(TimePoint now) {
                 [&](const Try& entry) { return entry.attempt->state() == ZmqAttempt::State::kConnecting; });
 }
 
-void ZmqDealer::adopt(size_t index) {
-  winner_ = std::move(tries_[index].attempt);
-  tries_.clear();
+// The other tries are dropped by the caller of the loop over them.
+void ZmqDealer::adopt(std::unique_ptr<ZmqAttempt> attempt) {
+  winner_ = std::move(attempt);
   lookup_.reset();
   host_endpoints_.clear();
   other_endpoints_.clear();
@@ -237,7 +284,6 @@ void ZmqDealer::note_failure(const std::string& text) {
 void ZmqDealer::finish(Phase phase, std::string failure) {
   phase_ = phase;
   failure_ = std::move(failure);
-  tries_.clear();
   pending_.clear();
   lookup_.reset();
   notice_ = true;
@@ -252,7 +298,9 @@ bool ZmqDealer::prepare_wait(TimePoint now) {
 
 void ZmqDealer::add_polls(std::vector<pollfd>& polls) const {
   if (lookup_) polls.push_back({lookup_->fd(), POLLIN, 0});
-  for (const Try& entry : tries_) entry.attempt->add_polls(polls);
+  for (const Try& entry : tries_) {
+    if (entry.attempt) entry.attempt->add_polls(polls);
+  }
   if (winner_ && phase_ != Phase::kClosed) winner_->add_polls(polls);
 }
 
@@ -265,7 +313,7 @@ std::optional<TimePoint> ZmqDealer::wait_deadline() const {
   consider(started_ + settings_.timeout);
   if (!host_endpoints_.empty() || !other_endpoints_.empty()) consider(next_start_);
   consider(hurry_until_);
-  for (const Try& entry : tries_) consider(entry.attempt->deadline());
+  for (const Try& entry : tries_) consider(entry.attempt ? entry.attempt->deadline() : entry.second_start);
   return at;
 }
 

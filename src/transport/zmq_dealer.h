@@ -35,18 +35,28 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   // Named the same whether libzmq, the system's resolver or the wire decided it.
   enum class Phase { kConnecting, kOpen, kEnding, kClosed, kRefused };
 
+  struct Try {
+    Endpoint endpoint;
+    bool of_host = false;
+    std::unique_ptr<ZmqAttempt> attempt;    // none: waits for its second time
+    std::optional<TimePoint> second_start;  // the server hung up the first time
+  };
+
   bool prepare_wait(TimePoint now) override;
   void add_polls(std::vector<pollfd>& polls) const override;
   std::optional<TimePoint> wait_deadline() const override;
 
   void drive(TimePoint now);
   void drive_connecting(TimePoint now);
+  void time_out();
   void take_lookup();
   void poll_attempts(TimePoint now);
   void start_attempts(TimePoint now);
+  void begin(Try& entry, TimePoint now);
+  bool poll_try(Try& entry, TimePoint now);
   bool hurry(TimePoint now);
   void give_up_slow(TimePoint now);
-  void adopt(size_t index);
+  void adopt(std::unique_ptr<ZmqAttempt> attempt);
   void note_failure(const std::string& text);
   void finish(Phase phase, std::string failure);
   bool flush_pending();
@@ -66,10 +76,6 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   std::deque<Endpoint> host_endpoints_;   // not tried yet
   std::deque<Endpoint> other_endpoints_;  // not tried yet
   size_t host_attempts_ = 0;              // under way
-  struct Try {
-    std::unique_ptr<ZmqAttempt> attempt;
-    bool of_host;
-  };
   std::vector<Try> tries_;
   std::unique_ptr<ZmqAttempt> winner_;
   std::deque<Bytes> pending_;  // sent, not with the socket yet
