@@ -83,13 +83,9 @@ struct TasksAssigned {
   std::vector<AssignedRange> ranges;
 };
 // Given back by the worker, or disowned by its hello: ready again, same instance.
-struct ReturnedTask {
-  JobTask task;
-  InstanceId instance;
-};
 struct TasksReturned {
   WorkerId worker;
-  std::vector<ReturnedTask> tasks;
+  std::vector<JobTask> tasks;
 };
 
 struct TaskStart {

@@ -284,7 +284,7 @@ TEST_CASE("the fold keeps its invariants under random events") {
         case 5:
           if (!assigned.empty()) {
             const Live& live = assigned[random.below(assigned.size())];
-            w.apply(TasksReturned{live.worker, {{live.task, live.instance}}});
+            w.apply(TasksReturned{live.worker, {live.task}});
           }
           break;
         default:

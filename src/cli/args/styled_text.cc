@@ -1,0 +1,37 @@
+#include "cli/args/styled_text.h"
+
+namespace hq::cli {
+namespace {
+
+std::string_view escape_of(Role role) {
+  switch (role) {
+    case Role::kPlain:
+      return "";
+    case Role::kError:
+      return "\x1b[1m\x1b[31m";
+    case Role::kHeading:
+      return "\x1b[1m\x1b[4m";
+    case Role::kLiteral:
+      return "\x1b[1m";
+    case Role::kInvalid:
+      return "\x1b[33m";
+    case Role::kValid:
+      return "\x1b[32m";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string StyledText::text(bool colors) const {
+  std::string out;
+  for (const auto& [role, words] : parts_) {
+    const bool painted = colors && role != Role::kPlain;
+    if (painted) out += escape_of(role);
+    out += words;
+    if (painted) out += "\x1b[0m";
+  }
+  return out;
+}
+
+}  // namespace hq::cli

@@ -1,0 +1,52 @@
+// One declaration per command: what the command line may hold and where it is stored. The tree that names
+// them is in command_line.cc.
+#pragma once
+
+#include "cli/args/declaration.h"
+#include "cli/commands/options.h"
+
+namespace hq::cli {
+
+// All of them make their struct the chosen one of `line` first.
+void declare_server_start(Command& command, CommandLine& line);
+void declare_server_stop(Command& command, CommandLine& line);
+void declare_server_info(Command& command, CommandLine& line);
+void declare_server_wait(Command& command, CommandLine& line);
+void declare_generate_access(Command& command, CommandLine& line);
+void declare_debug_dump(Command& command, CommandLine& line);
+
+void declare_worker_start(Command& command, CommandLine& line);
+void declare_worker_stop(Command& command, CommandLine& line);
+void declare_worker_list(Command& command, CommandLine& line);
+void declare_hwdetect(Command& command, CommandLine& line);
+void declare_worker_info(Command& command, CommandLine& line);
+void declare_worker_address(Command& command, CommandLine& line);
+void declare_worker_wait(Command& command, CommandLine& line);
+void declare_deploy_ssh(Command& command, CommandLine& line);
+
+void declare_submit(Command& command, CommandLine& line);
+
+void declare_job_list(Command& command, CommandLine& line);
+void declare_all_jobs(Command& command, CommandLine& line);  // `hq jobs`
+void declare_job_summary(Command& command, CommandLine& line);
+void declare_job_info(Command& command, CommandLine& line);
+void declare_job_info_by_selector(Command& command, CommandLine& line);  // `hq job SELECTOR`
+void declare_job_cancel(Command& command, CommandLine& line);
+void declare_job_forget(Command& command, CommandLine& line);
+void declare_job_cat(Command& command, CommandLine& line);
+void declare_job_wait(Command& command, CommandLine& line);
+void declare_job_progress(Command& command, CommandLine& line);
+void declare_job_task_ids(Command& command, CommandLine& line);
+void declare_job_open(Command& command, CommandLine& line);
+void declare_job_close(Command& command, CommandLine& line);
+
+void declare_task_list(Command& command, CommandLine& line);
+void declare_task_info(Command& command, CommandLine& line);
+void declare_task_explain(Command& command, CommandLine& line);
+
+// Parts that several commands share.
+void declare_global_options(Command& command, CommandLine& line);
+void declare_worker_config(Command& command, WorkerConfigOptions& o);
+void declare_task_config(Command& command, TaskConfigOptions& o);
+
+}  // namespace hq::cli
