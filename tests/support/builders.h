@@ -68,7 +68,9 @@ class SubmitBuilder {
   SubmitDescription submit_;
 };
 
-inline SubmitBuilder submit() { return {}; }
+inline SubmitBuilder submit() {
+  return {};
+}
 
 inline WorkerConfig worker_config(uint32_t cpus) {
   WorkerConfig config;

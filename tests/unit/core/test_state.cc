@@ -23,7 +23,8 @@ struct World {
   }
   WorkerId add_worker(uint32_t cpus) {
     const WorkerId id = state.next_worker_id();
-    apply(WorkerConnected{id, WorkerUid(id.value), std::make_shared<WorkerConfig>(test::worker_config(cpus))});
+    apply(
+        WorkerConnected{id, WorkerUid(id.value), std::make_shared<WorkerConfig>(test::worker_config(cpus))});
     return id;
   }
   JobId add_job(const test::SubmitBuilder& builder) {
@@ -255,13 +256,16 @@ TEST_CASE("the fold keeps its invariants under random events") {
           for (uint64_t p = 0; p < group->task_count(); ++p) {
             if (is_assigned(group->columns.state(p))) {
               assigned.push_back({WorkerId(group->columns.find(p)->worker(TaskColumns::row(p))),
-                                  {job.id, group->id_at(p)}, group->instance(p)});
+                                  {job.id, group->id_at(p)},
+                                  group->instance(p)});
             }
           }
         }
       });
       switch (random.below(9)) {
-        case 0: w.add_worker(1 + uint32_t(random.below(4))); break;
+        case 0:
+          w.add_worker(1 + uint32_t(random.below(4)));
+          break;
         case 1:
         case 2:
           w.add_job(submit()
