@@ -62,8 +62,14 @@ class Report:
             word = "FAIL" if failed else "ok"
             print(f"{word:<5} {name:<28} {passed:>5} passed, {failed} failed {seconds:>7.1f} s", flush=True)
             if failed:
-                for line in output.rstrip().splitlines()[-SHOWN_LINES:]:
+                lines = output.rstrip().splitlines()
+                for line in lines[-SHOWN_LINES:]:
                     print(f"      | {line}", flush=True)
+                if len(lines) > SHOWN_LINES:
+                    whole = ROOT / "build-test" / "failed" / (name.replace("/", "-") + ".txt")
+                    whole.parent.mkdir(parents=True, exist_ok=True)
+                    whole.write_text(output)
+                    print(f"      | (the whole output: {whole.relative_to(ROOT)})", flush=True)
 
 
 def run(command, timeout=None, env=None, cwd=ROOT):

@@ -459,21 +459,37 @@ void State::make_ready_again(Job& owner, const Job::Place& place, TaskId id) {
 
 void State::on(const TasksReturned& e, WallTime, Effects& effects) {
   WorkerState& holder = worker(e.worker);
-  for (const JobTask& task : e.tasks) {
-    Job& owner = job(task.job);
-    auto place = owner.find(task.task);
-    HQ_ASSERT(place.has_value());
+  for (const ReturnedTask& task : e.tasks) {
+    auto found = assigned_row(e.worker, task.task, task.instance);
+    if (!found) {
+      ++effects.set_aside;
+      continue;
+    }
+    Job& owner = *found->first;
+    const Job::Place* place = &found->second;
     const RowState was = place->chunk().state(place->row());
-    HQ_ASSERT(is_assigned(was) && place->chunk().worker(place->row()) == e.worker.value);
     leave_worker(holder, *place, was);
     if (was == RowState::kRunning) {
       --owner.counts[size_t(TaskState::kRunning)];
       ++owner.counts[size_t(TaskState::kWaiting)];
     }
-    make_ready_again(owner, *place, task.task);
-    mark_changed(effects, task.job);
+    make_ready_again(owner, *place, task.task.task);
+    mark_changed(effects, task.task.job);
   }
   effects.wake_scheduler = true;
+}
+
+// The job and place of a task that is assigned to this worker in this instance; nothing if it is not (any
+// more).
+std::optional<std::pair<Job*, Job::Place>> State::assigned_row(WorkerId holder, const JobTask& task,
+                                                               InstanceId instance) const {
+  const Job* owner = find_job(task.job);
+  if (owner == nullptr) return std::nullopt;
+  auto place = owner->find(task.task);
+  if (!place || !is_assigned(place->group->columns.state(place->position))) return std::nullopt;
+  if (place->chunk().worker(place->row()) != holder.value) return std::nullopt;
+  if (place->group->instance(place->position) != instance) return std::nullopt;
+  return std::pair(const_cast<Job*>(owner), *place);
 }
 
 void State::note_start(Job& owner, WorkerState& holder, const Job::Place& place, TaskId id, WallTime at) {
@@ -500,13 +516,16 @@ void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
   WorkerState& holder = worker(e.worker);
   holder.last_progress = time;
   for (const TaskStart& start : e.tasks) {
-    Job& owner = job(start.task.job);
-    auto place = owner.find(start.task.task);
-    HQ_ASSERT(place.has_value());
+    auto found = assigned_row(e.worker, start.task, start.instance);
+    if (!found || found->second.group->columns.state(found->second.position) == RowState::kRunning) {
+      ++effects.set_aside;
+      continue;
+    }
+    Job& owner = *found->first;
+    const Job::Place* place = &found->second;
     TaskChunk& chunk = place->chunk();
     const uint32_t row = place->row();
     const RowState was = chunk.state(row);
-    HQ_ASSERT(is_assigned(was) && was != RowState::kRunning && chunk.worker(row) == e.worker.value);
     leave_worker(holder, *place, was);
     chunk.set_variant(row, start.variant);
     claim(holder, place->group->klass(place->position), start.variant);
@@ -533,13 +552,16 @@ void State::on(const TasksEnded& e, WallTime time, Effects& effects) {
   WorkerState& holder = worker(e.worker);
   holder.last_progress = time;
   for (const TaskEnd& end : e.tasks) {
-    Job& owner = job(end.task.job);
-    auto place = owner.find(end.task.task);
-    HQ_ASSERT(place.has_value());
+    auto found = assigned_row(e.worker, end.task, end.instance);
+    if (!found) {
+      ++effects.set_aside;
+      continue;
+    }
+    Job& owner = *found->first;
+    const Job::Place* place = &found->second;
     TaskChunk& chunk = place->chunk();
     const uint32_t row = place->row();
     const RowState was = chunk.state(row);
-    HQ_ASSERT(is_assigned(was) && chunk.worker(row) == e.worker.value);
     leave_worker(holder, *place, was);
     const bool started = end.finished || end.failure.kind != FailureKind::kBeforeLaunch;
     if (was != RowState::kRunning && started) {
@@ -549,7 +571,9 @@ void State::on(const TasksEnded& e, WallTime time, Effects& effects) {
     }
     --owner.counts[size_t(task_state(was))];
     ++owner.counts[size_t(end.finished ? TaskState::kFinished : TaskState::kFailed)];
-    chunk.ran(row) = end.usage.ran_s;
+    // One that never started keeps when it failed, counted from the job's submission.
+    chunk.ran(row) =
+        started ? end.usage.ran_s : float(std::chrono::duration<double>(end.at - owner.submitted).count());
     chunk.user(row) = end.usage.user_s;
     chunk.system(row) = end.usage.system_s;
     chunk.peak_kib(row) = end.usage.peak_kib;

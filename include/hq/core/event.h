@@ -83,9 +83,13 @@ struct TasksAssigned {
   std::vector<AssignedRange> ranges;
 };
 // Given back by the worker, or disowned by its hello: ready again, same instance.
+struct ReturnedTask {
+  JobTask task;
+  InstanceId instance;
+};
 struct TasksReturned {
   WorkerId worker;
-  std::vector<JobTask> tasks;
+  std::vector<ReturnedTask> tasks;
 };
 
 struct TaskStart {

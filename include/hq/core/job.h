@@ -31,6 +31,8 @@ class TaskGroup {
   [[nodiscard]] uint64_t task_count() const { return columns.tasks(); }
   [[nodiscard]] uint32_t lowest_id() const { return lowest_; }
   [[nodiscard]] uint32_t highest_id() const { return highest_; }
+  // Positions may not follow ids: some parts have steps.
+  [[nodiscard]] bool interleaved() const { return interleaved_ && parts_.size() > 1; }
 
   [[nodiscard]] std::optional<uint64_t> position(TaskId id) const;
   [[nodiscard]] TaskId id_at(uint64_t position) const;

@@ -25,6 +25,7 @@ struct Effects {
   std::vector<JobTask> failed;
   std::vector<JobId> changed_jobs;  // counts moved; no job twice in a row
   bool wake_scheduler = false;      // something became ready, or room became free
+  uint64_t set_aside = 0;  // rows of a report that do not fit what is assigned: nothing was done for them
 };
 
 class State {
@@ -61,6 +62,10 @@ class State {
     uint32_t group = 0;
   };
   [[nodiscard]] const TaskGroup* group_of(DefinitionId id) const;
+  // The job and place of a task that is assigned to this worker in this instance; nothing if it is not (any
+  // more).
+  [[nodiscard]] std::optional<std::pair<Job*, Job::Place>> assigned_row(WorkerId worker, const JobTask& task,
+                                                                        InstanceId instance) const;
   // Mean duration of tasks of this class that ended lately, seconds; negative when none has.
   [[nodiscard]] float class_mean_ran_s(ClassId id) const;
   // Tasks that depend on `id`, directly or not, and are not final; ascending.

@@ -123,6 +123,10 @@ struct Submitted {
 
 enum class JobStatus : uint8_t { kWaiting, kRunning, kFinished, kFailed, kCanceled, kAborted, kOpened };
 
+// The first that holds of: some task running, some waiting, some failed, some aborted, some canceled; else
+// opened or finished.
+[[nodiscard]] JobStatus job_status(const std::array<uint64_t, kTaskStates>& counts, bool open);
+
 struct JobSummary {
   JobId id;
   std::string name;

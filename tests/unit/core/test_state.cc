@@ -288,7 +288,7 @@ TEST_CASE("the fold keeps its invariants under random events") {
         case 5:
           if (!assigned.empty()) {
             const Live& live = assigned[random.below(assigned.size())];
-            w.apply(TasksReturned{live.worker, {live.task}});
+            w.apply(TasksReturned{live.worker, {{live.task, live.instance}}});
           }
           break;
         default:

@@ -1,0 +1,59 @@
+// The server: one thread, one turn at a time, ports only. Everything it decides is a function of its state,
+// what came in and `now`; so the whole cluster also runs in one process on a virtual clock (tests/sim).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hq/base/clock.h"
+#include "hq/base/random.h"
+#include "hq/base/result.h"
+#include "hq/core/state.h"
+#include "hq/journal/journal.h"
+#include "hq/protocol/client_messages.h"
+#include "hq/transport/channel.h"
+
+namespace hq {
+
+struct ServerOptions {
+  // As clients see it (server info). `info.server_uid` is the uid of this server.
+  msg::ServerInfo info;
+  // For workers that did not set their own.
+  std::optional<Duration> idle_timeout;
+  // How long a worker may go on without a server that can come back (journal only).
+  Duration resume_window = 10min;
+};
+
+struct ServerPorts {
+  RouterChannel& clients;
+  RouterChannel& workers;
+  Journal& journal;
+  Random& random;
+  // Writes a whole file (debug dump).
+  std::function<Result<void>(const std::string& path, const std::string& text)> write_file;
+};
+
+class Server {
+ public:
+  // The ports must outlive the server.
+  Server(ServerOptions options, ServerPorts ports, Now start);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Handles what is ready, decides, sends. Returns when it wants the next turn at the latest.
+  std::optional<TimePoint> turn(Now now);
+  // An orderly end: workers are told; finished() is true once that has been sent.
+  void stop(const std::string& log_text);
+  [[nodiscard]] bool finished() const;
+  [[nodiscard]] const State& state() const;
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hq

@@ -1,0 +1,83 @@
+#include "hq/client/client.h"
+
+#include <utility>
+
+namespace hq {
+
+Client::Client(ClientPorts ports, ExplainFailure explain, std::unique_ptr<DealerChannel> channel)
+    : ports_(ports), explain_(std::move(explain)), channel_(std::move(channel)) {}
+
+Result<Client> Client::connect(ClientPorts ports, ExplainFailure explain) {
+  auto channel = ports.connector.connect();
+  if (!channel) return channel.error();
+  return Client(ports, std::move(explain), std::move(*channel));
+}
+
+RequestId Client::send(const msg::ClientRequest& request) {
+  const RequestId id(next_request_++);
+  unsent_.push_back(encode(id, request));
+  answers_[id];
+  return id;
+}
+
+// Sends what can be sent and waits until something came in, or the deadline.
+Result<void> Client::pump(std::optional<TimePoint> deadline) {
+  while (true) {
+    while (!unsent_.empty() && channel_->send(unsent_.front()) == SendStatus::kSent) unsent_.pop_front();
+    bool got = false;
+    while (auto frame = channel_->receive()) {
+      auto reply = decode_reply(*frame);
+      if (!reply) return Error("The server's answer cannot be read: " + reply.error().message);
+      auto wanted = answers_.find(reply->id);
+      if (wanted != answers_.end()) wanted->second.push_back(std::move(reply->message));
+      got = true;
+    }
+    if (got) return {};
+    const DealerChannel::State state = channel_->state();
+    if (state == DealerChannel::State::kRefused || state == DealerChannel::State::kClosed) {
+      return explain_({state == DealerChannel::State::kRefused, channel_->failure()});
+    }
+    if (deadline && *deadline <= ports_.clock.now().mono) return {};
+    // What could not be sent now is tried again soon: a full socket does not wake us.
+    std::optional<TimePoint> wake = deadline;
+    if (!unsent_.empty()) {
+      const TimePoint soon = ports_.clock.now().mono + 1ms;
+      wake = wake ? std::min(*wake, soon) : soon;
+    }
+    ports_.reactor.wait(wake);
+  }
+}
+
+Result<std::optional<msg::ClientReply>> Client::next_until(RequestId request,
+                                                           std::optional<TimePoint> deadline) {
+  while (answers_[request].empty()) {
+    if (deadline && *deadline <= ports_.clock.now().mono) return std::optional<msg::ClientReply>();
+    if (auto pumped = pump(deadline); !pumped) return pumped.error();
+  }
+  msg::ClientReply reply = std::move(answers_[request].front());
+  answers_[request].pop_front();
+  if (auto* failed = std::get_if<msg::Failed>(&reply)) return Error(std::move(failed->message));
+  return std::optional(std::move(reply));
+}
+
+Result<msg::ClientReply> Client::next(RequestId request) {
+  auto reply = next_until(request, std::nullopt);
+  if (!reply) return reply.error();
+  return std::move(**reply);
+}
+
+Result<void> Client::call_each(const msg::ClientRequest& request,
+                               const std::function<Result<void>(msg::ClientReply&&)>& on_reply) {
+  const RequestId id = send(request);
+  while (true) {
+    auto reply = next(id);
+    if (!reply) return reply.error();
+    if (std::holds_alternative<msg::End>(*reply)) {
+      answers_.erase(id);
+      return {};
+    }
+    if (auto handled = on_reply(std::move(*reply)); !handled) return handled;
+  }
+}
+
+}  // namespace hq

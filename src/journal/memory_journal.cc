@@ -1,0 +1,24 @@
+#include <algorithm>
+
+#include "hq/base/assert.h"
+#include "hq/journal/journal.h"
+
+namespace hq {
+
+CommitNumber NoJournal::append(std::vector<Record> records) {
+  HQ_ASSERT(!records.empty());
+  return ++last_;
+}
+
+CommitNumber MemoryJournal::append(std::vector<Record> records) {
+  HQ_ASSERT(!records.empty());
+  commits_.push_back(std::move(records));
+  if (confirm_at_once_) committed_ = commits_.size();
+  return commits_.size();
+}
+
+void MemoryJournal::confirm(uint64_t n) {
+  committed_ = std::min<CommitNumber>(committed_ + n, commits_.size());
+}
+
+}  // namespace hq

@@ -1,0 +1,107 @@
+// From the plan to messages: what plan() decided becomes facts and runs.
+#include <algorithm>
+
+#include "hq/base/assert.h"
+#include "hq/protocol/limits.h"
+#include "server/impl.h"
+
+namespace hq {
+
+namespace {
+
+// Entries of one Run message at most; a range with more is sent in pieces.
+constexpr size_t kMaxEntryBytes = size_t{4} << 20;
+
+}  // namespace
+
+void Server::Impl::schedule() {
+  wake_scheduler = false;
+  schedule_at.reset();
+  if (stopping) return;
+  std::set<WorkerId> retracting;
+  for (const auto& [peer, session] : sessions.all()) {
+    if (session.retraction) retracting.insert(session.worker);
+  }
+  const Placement placement = plan({state, now_.wall, closed, retracting});
+  for (const Placed& placed : placement.placed) hand_out(placed);
+  for (const Retraction& retraction : placement.retractions) {
+    WorkerSession* session = sessions.of(retraction.worker);
+    if (session == nullptr) continue;
+    session->retraction = next_retraction++;
+    send_now(session->peer, session->session,
+             msg::Retract{*session->retraction, retraction.definition, retraction.count});
+  }
+  if (placement.again_in) schedule_at = now_.mono + *placement.again_in;
+}
+
+void Server::Impl::define(WorkerSession& session, const TaskGroup& group, uint64_t position) {
+  const DefinitionId id = group.definition(position);
+  if (!session.definitions.insert(id).second) return;
+  const Job& job = *state.find_job(group.key().job);
+  msg::Define define;
+  define.definition = id;
+  define.job = job.id;
+  define.job_uid = job.uid;
+  define.server_uid = state.server_uid();
+  define.submit_dir = group.submit().submit_dir;
+  define.job_name = job.name;
+  define.stream_path = group.submit().stream_path;
+  // Shares ownership of the whole submit; points at the one description.
+  define.task = std::shared_ptr<const TaskDescription>(group.submit_ptr(), &group.description(position));
+  send(session.peer, session.session, define);
+}
+
+void Server::Impl::hand_out(const Placed& placed) {
+  WorkerSession* session = sessions.of(placed.worker);
+  if (session == nullptr) return;  // between two connections: planned again after its hello
+  std::vector<AssignedRange> ranges = pick(state, placed);
+  if (ranges.empty()) return;
+  msg::RunTasks message;
+  size_t entry_bytes = 0;
+  auto flush = [&] {
+    if (message.runs.empty()) return;
+    send(session->peer, session->session, message);
+    message.runs.clear();
+    entry_bytes = 0;
+  };
+  for (const AssignedRange& range : ranges) {
+    const Job& job = *state.find_job(range.job);
+    const Job::Place first = *job.find(TaskId(range.ids.first));
+    const TaskGroup& group = *first.group;
+    define(*session, group, first.position);
+    msg::Run run;
+    run.definition = group.definition(first.position);
+    run.instance = range.instance;
+    run.variant = range.variant;
+    run.slot = range.slot;
+    run.eager = waiters.waits_for(range.job) || !job.consumers.empty();
+    if (!group.submit().entries) {
+      run.ids = range.ids;
+      message.runs.push_back(std::move(run));
+      continue;
+    }
+    const Entries& entries = *group.submit().entries;
+    run.ids = {range.ids.first, range.ids.first, range.ids.step};
+    run.entries.emplace();
+    for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
+      const std::string_view entry = entries.at(group.entry_index(TaskId(uint32_t(id))));
+      if (entry_bytes + entry.size() > kMaxEntryBytes && run.entries->size() > 0) {
+        msg::Run next = run;
+        message.runs.push_back(std::move(run));
+        flush();
+        run = std::move(next);
+        run.ids.first = uint32_t(id);
+        run.entries.emplace();
+      }
+      run.ids.last = uint32_t(id);
+      run.entries->add(entry);
+      entry_bytes += entry.size();
+    }
+    message.runs.push_back(std::move(run));
+  }
+  flush();
+  record(TasksAssigned{placed.worker, std::move(ranges)});
+  if (WorkerLink* link = sessions.link(placed.worker)) link->idle_since.reset();
+}
+
+}  // namespace hq

@@ -1,0 +1,128 @@
+// The parts of a server and what its handlers share. Handlers (on_client.cc, on_worker.cc, on_timer.cc,
+// dispatch.cc) get what happened and `now_`, and decide; record() and the send functions are the only ways in
+// which they change anything.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hq/core/scheduler.h"
+#include "hq/protocol/client_codec.h"
+#include "hq/protocol/worker_codec.h"
+#include "hq/server/server.h"
+#include "server/outbox.h"
+#include "server/pages.h"
+#include "server/sessions.h"
+#include "server/waiters.h"
+
+namespace hq {
+
+struct Server::Impl {
+  Impl(ServerOptions options, ServerPorts ports, Now start);
+
+  // --- the turn (server.cc) -------------------------------------------------------------------------------
+  std::optional<TimePoint> turn(Now now);
+  void read_workers();
+  void read_clients();
+  void commit_and_send();
+  std::optional<TimePoint> next_deadline();
+
+  // --- what handlers may do (server.cc) -------------------------------------------------------------------
+  // Applies a durable fact and what follows from it, and puts it into this turn's commit.
+  Effects record(Event event);
+  void send(PeerId worker_peer, SessionId session, const msg::ToWorker& message);
+  void send_now(PeerId worker_peer, SessionId session, const msg::ToWorker& message);
+  void reply(PeerId client, RequestId id, const msg::ClientReply& message);
+  void after_event(const Effects& effects);
+  // What a task's failure brings with it: max-fails, dependents.
+  void after_failures(const std::vector<JobTask>& failed);
+  void cancel_on_workers(const Job& job, const std::vector<TaskId>& tasks);
+
+  // --- workers (on_worker.cc) ------------------------------------------------------------------------------
+  void on_worker_frame(PeerId from, BytesView frame);
+  void on_hello(PeerId from, msg::Hello&& page);
+  void complete_hello(PeerId from);
+  void adopt(WorkerSession& session, const msg::Hello& hello, msg::Welcome& welcome);
+  void on_report(WorkerSession& session, const msg::Report& report);
+  void on_started(WorkerId worker, const std::vector<msg::StartedTask>& rows);
+  void on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows);
+  void on_returned(WorkerSession& session, const msg::Returned& returned);
+  void on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat);
+  void on_goodbye(WorkerSession& session, const msg::Goodbye& goodbye);
+  void lose_worker(WorkerId worker, LossReason reason, const std::string& why);
+  void probe_workers();
+  void on_gone(PeerId peer);
+
+  // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
+  void schedule();
+  void hand_out(const Placed& placed);
+  void define(WorkerSession& session, const TaskGroup& group, uint64_t position);
+
+  // --- clients (on_client.cc, on_query.cc) -----------------------------------------------------------------
+  void on_client_frame(PeerId from, BytesView frame);
+  void on(PeerId from, RequestId id, msg::GetServerInfo&& request);
+  void on(PeerId from, RequestId id, msg::StopServer&& request);
+  void on(PeerId from, RequestId id, msg::DebugDump&& request);
+  void on(PeerId from, RequestId id, msg::Submit&& request);
+  void on(PeerId from, RequestId id, msg::OpenJob&& request);
+  void on(PeerId from, RequestId id, msg::CloseJobs&& request);
+  void on(PeerId from, RequestId id, msg::CancelJobs&& request);
+  void on(PeerId from, RequestId id, msg::ForgetJobs&& request);
+  void on(PeerId from, RequestId id, msg::ListJobs&& request);
+  void on(PeerId from, RequestId id, msg::GetJobs&& request);
+  void on(PeerId from, RequestId id, msg::WaitJobs&& request);
+  void on(PeerId from, RequestId id, msg::ListWorkers&& request);
+  void on(PeerId from, RequestId id, msg::GetWorkers&& request);
+  void on(PeerId from, RequestId id, msg::StopWorkers&& request);
+  void abort_hopeless(JobId job);
+  void pump_pages();
+
+  // --- time (on_timer.cc) ----------------------------------------------------------------------------------
+  void on_timer();
+  void judge_silence();
+  void judge_idleness();
+  void answer_waiters();
+
+  ServerOptions options;
+  ServerPorts ports;
+  State state;
+  Sessions sessions;
+  Outbox to_workers;
+  Outbox to_clients;
+  Waiters waiters;
+  Pages pages;
+  Now now_;
+  std::vector<Record> turn_records;
+  CommitNumber last_commit = 0;
+
+  bool wake_scheduler = false;
+  std::optional<TimePoint> schedule_at;
+  std::set<WorkerId> closed;  // get no new tasks: stopping, or at their end
+  uint64_t next_session = 1;
+  uint64_t next_retraction = 1;
+  bool workers_drained = false;  // the workers' socket was read to its end this turn
+  TimePoint last_turn{};
+  TimePoint next_check{};  // of silence and idleness
+  std::optional<TimePoint> probe_again;
+  bool stopping = false;
+  bool stop_sent = false;
+  uint64_t bad_frames = 0;
+};
+
+// What is wrong with a submit, for the one who sent it; nothing if it can be taken.
+[[nodiscard]] std::optional<std::string> refuse_submit(const State& state, const msg::Submit& request);
+// A copy for display: no entries, no stdin, long arguments replaced by "<N bytes>", at most 128 arguments.
+[[nodiscard]] SubmitDescription reduced(const SubmitDescription& submit);
+[[nodiscard]] msg::JobStatus status_of(TaskState state);
+[[nodiscard]] msg::JobStatus status_of(const Job& job);
+[[nodiscard]] msg::JobSummary summary_of(const Job& job);
+[[nodiscard]] msg::WorkerDetail detail_of(const WorkerState& worker);
+// The ids a selection means, ascending for last and all, in written order for ids (they may not exist).
+[[nodiscard]] std::vector<JobId> selected_jobs(const State& state, const msg::Selection& selection);
+[[nodiscard]] std::vector<WorkerId> selected_workers(const State& state, const msg::Selection& selection);
+
+}  // namespace hq

@@ -1,0 +1,196 @@
+// Questions about jobs and workers. They change nothing; long answers are made page by page.
+#include <algorithm>
+#include <memory>
+
+#include "hq/protocol/limits.h"
+#include "server/impl.h"
+#include "server/task_rows.h"
+
+namespace hq {
+
+namespace {
+
+constexpr size_t kMaxShownArgument = 256;  // bytes
+constexpr size_t kMaxShownArguments = 128;
+constexpr uint32_t kFirstFailed = 5;
+constexpr size_t kJobsPerPage = 4096;
+constexpr size_t kWorkersPerPage = 512;
+
+void reduce(ProgramDescription& program) {
+  program.stdin_data.clear();
+  if (program.args.size() > kMaxShownArguments) program.args.resize(kMaxShownArguments);
+  for (std::string& arg : program.args) {
+    if (arg.size() > kMaxShownArgument) arg = "<" + std::to_string(arg.size()) + " bytes>";
+  }
+}
+
+}  // namespace
+
+SubmitDescription reduced(const SubmitDescription& submit) {
+  SubmitDescription out;
+  out.submit_dir = submit.submit_dir;
+  out.ids = submit.ids;
+  out.task = submit.task;
+  out.graph = submit.graph;
+  out.stream_path = submit.stream_path;
+  reduce(out.task.program);
+  for (GraphTask& task : out.graph) reduce(task.task.program);
+  return out;
+}
+
+msg::JobStatus status_of(TaskState s) {
+  switch (s) {
+    case TaskState::kWaiting:
+      return msg::JobStatus::kWaiting;
+    case TaskState::kRunning:
+      return msg::JobStatus::kRunning;
+    case TaskState::kFinished:
+      return msg::JobStatus::kFinished;
+    case TaskState::kFailed:
+      return msg::JobStatus::kFailed;
+    case TaskState::kCanceled:
+      return msg::JobStatus::kCanceled;
+    case TaskState::kAborted:
+      return msg::JobStatus::kAborted;
+  }
+  return msg::JobStatus::kWaiting;
+}
+
+msg::JobStatus status_of(const Job& job) {
+  return msg::job_status(job.counts, job.open);
+}
+
+msg::JobSummary summary_of(const Job& job) {
+  return {job.id, job.name, job.open, job.cancel_reason, job.task_count(), job.counts};
+}
+
+msg::WorkerDetail detail_of(const WorkerState& worker) {
+  msg::WorkerDetail out;
+  out.id = worker.id;
+  out.config = *worker.config;
+  out.started = worker.connected;
+  out.lost = worker.lost;
+  out.ended = worker.ended;
+  out.last_task = worker.last_task;
+  if (worker.last_task) out.last_task_time = worker.last_task_time;
+  out.assigned_tasks = worker.slots + worker.running;
+  out.running_tasks = worker.running;
+  return out;
+}
+
+void Server::Impl::on(PeerId from, RequestId id, msg::ListJobs&&) {
+  // Jobs are named by number from page to page, so that nothing is held for a slow client.
+  auto next = [this, at = uint32_t{1}, ended = false]() mutable -> std::optional<msg::ClientReply> {
+    if (ended) return std::nullopt;
+    msg::JobList page;
+    for (; at <= state.last_job_id().value && page.jobs.size() < kJobsPerPage; ++at) {
+      if (const Job* job = state.find_job(JobId(at))) page.jobs.push_back(summary_of(*job));
+    }
+    if (page.jobs.empty()) {
+      ended = true;
+      return msg::End{};
+    }
+    return page;
+  };
+  pages.add({from, id, std::move(next)});
+}
+
+void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
+  struct Progress {
+    msg::GetJobs request;
+    std::vector<JobId> jobs;
+    size_t at = 0;
+    std::optional<TaskRows> rows;  // of the job whose rows are being sent
+    bool ended = false;
+  };
+  auto progress = std::make_shared<Progress>();
+  progress->jobs = selected_jobs(state, request.jobs);
+  progress->request = std::move(request);
+  auto next = [this, progress]() -> std::optional<msg::ClientReply> {
+    Progress& p = *progress;
+    if (p.ended) return std::nullopt;
+    if (p.rows) {  // more of the job that was begun
+      msg::TaskPage page;
+      page.job = p.jobs[p.at];
+      const Job* job = state.find_job(page.job);
+      if (job != nullptr) page.tasks = p.rows->take(*job, limits::kTasksPerPage);
+      page.more_tasks = job != nullptr && !p.rows->at_end(*job);
+      if (!page.more_tasks) {
+        p.rows.reset();
+        ++p.at;
+      }
+      return page;
+    }
+    if (p.at == p.jobs.size()) {
+      p.ended = true;
+      return msg::End{};
+    }
+    const Job* job = state.find_job(p.jobs[p.at]);
+    if (job == nullptr) return msg::JobNotFound{p.jobs[p.at++]};
+    msg::JobDetail detail;
+    detail.info = summary_of(*job);
+    detail.max_fails = job->max_fails;
+    detail.submitted = job->submitted;
+    detail.finished = job->finished;
+    for (const auto& group : job->groups) detail.submits.push_back(reduced(group->submit()));
+    for (WorkerId worker : job->workers) {
+      detail.workers.emplace_back(worker, state.find_worker(worker)->config->hostname);
+    }
+    detail.failed_total = job->count(TaskState::kFailed);
+    if (p.request.tasks == msg::GetJobs::Tasks::kFirstFailed && detail.failed_total > 0) {
+      TaskRows failed(*job, std::nullopt, {TaskState::kFailed}, p.request.texts);
+      detail.tasks = failed.take(*job, kFirstFailed);
+    }
+    if (p.request.tasks == msg::GetJobs::Tasks::kAll) {
+      p.rows.emplace(*job, p.request.ids, p.request.states, p.request.texts);
+      detail.tasks = p.rows->take(*job, limits::kTasksPerPage);
+      detail.more_tasks = !p.rows->at_end(*job);
+      if (detail.more_tasks) return detail;
+      p.rows.reset();
+    }
+    ++p.at;
+    return detail;
+  };
+  pages.add({from, id, std::move(next)});
+}
+
+void Server::Impl::on(PeerId from, RequestId id, msg::ListWorkers&& request) {
+  auto next = [this, after = WorkerId(0), offline = request.offline,
+               ended = false]() mutable -> std::optional<msg::ClientReply> {
+    if (ended) return std::nullopt;
+    msg::WorkerList page;
+    for (auto it = state.workers().upper_bound(after); it != state.workers().end(); ++it) {
+      if (page.workers.size() == kWorkersPerPage) break;
+      after = it->first;
+      if (it->second->alive() || offline) page.workers.push_back(detail_of(*it->second));
+    }
+    if (page.workers.empty()) {
+      ended = true;
+      return msg::End{};
+    }
+    return page;
+  };
+  pages.add({from, id, std::move(next)});
+}
+
+void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
+  msg::WorkerList list;
+  std::vector<WorkerId> unknown;
+  auto flush = [&] {
+    if (!list.workers.empty()) reply(from, id, list);
+    list.workers.clear();
+  };
+  for (WorkerId worker_id : selected_workers(state, request.workers)) {
+    if (const WorkerState* worker = state.find_worker(worker_id)) {
+      list.workers.push_back(detail_of(*worker));
+    } else {
+      unknown.push_back(worker_id);
+    }
+    if (list.workers.size() == kWorkersPerPage) flush();
+  }
+  flush();
+  for (WorkerId worker_id : unknown) reply(from, id, msg::WorkerNotFound{worker_id});
+  reply(from, id, msg::End{});
+}
+
+}  // namespace hq

@@ -1,0 +1,328 @@
+// What workers say. Facts are recorded only for what fits the state; everything else is acknowledged and left
+// alone.
+#include <algorithm>
+
+#include "hq/base/log.h"
+#include "hq/protocol/limits.h"
+#include "hq/protocol/version.h"
+#include "server/impl.h"
+
+namespace hq {
+
+namespace {
+
+constexpr size_t kMaxInventory = 10'000'000;  // tasks in all pages of one hello
+constexpr Duration kHelloGrace = 500ms;       // for a new hello after a closed connection
+
+std::string loss_text(LossReason reason) {
+  switch (reason) {
+    case LossReason::kHeartbeatLost:
+      return "heartbeat lost";
+    case LossReason::kIdleTimeout:
+      return "idle timeout";
+    case LossReason::kTimeLimitReached:
+      return "time limit reached";
+    default:
+      return "connection lost";
+  }
+}
+
+}  // namespace
+
+void Server::Impl::on_worker_frame(PeerId from, BytesView frame) {
+  auto decoded = decode_from_worker(frame);
+  if (!decoded) {
+    if (bad_frames++ == 0) log::warn("A worker sent a frame that cannot be read: " + decoded.error().message);
+    return;
+  }
+  if (auto* hello = std::get_if<msg::Hello>(&decoded->message)) {
+    on_hello(from, std::move(*hello));
+    return;
+  }
+  WorkerSession* session = sessions.find(from);
+  if (session == nullptr || session->worker.value == 0) {
+    send_now(from, SessionId(0), msg::HelloPlease{});
+    return;
+  }
+  if (decoded->session != session->session)
+    return;  // of an earlier session: its sender has learnt of the new one
+  session->last_heard = now_.mono;
+  if (WorkerLink* link = sessions.link(session->worker)) link->last_heard = now_.mono;
+  if (auto* report = std::get_if<msg::Report>(&decoded->message)) {
+    on_report(*session, *report);
+  } else if (auto* returned = std::get_if<msg::Returned>(&decoded->message)) {
+    on_returned(*session, *returned);
+  } else if (auto* heartbeat = std::get_if<msg::Heartbeat>(&decoded->message)) {
+    on_heartbeat(*session, *heartbeat);
+  } else if (auto* goodbye = std::get_if<msg::Goodbye>(&decoded->message)) {
+    on_goodbye(*session, *goodbye);
+  }
+}
+
+// --- hello
+// -----------------------------------------------------------------------------------------------------
+
+void Server::Impl::on_hello(PeerId from, msg::Hello&& page) {
+  if (stopping) return;
+  if (page.protocol < kMinProtocol || page.min_protocol > kProtocol) {
+    send_now(from, SessionId(0),
+             msg::Refused{"The worker speaks protocol " + std::to_string(page.min_protocol) + " to " +
+                          std::to_string(page.protocol) + ", this server " + std::to_string(kMinProtocol) +
+                          " to " + std::to_string(kProtocol)});
+    return;
+  }
+  WorkerSession* known = sessions.find(from);
+  if (page.page == 0) {
+    if (known != nullptr && page.counter <= known->hello_counter) return;
+    if (!page.config || page.config->resources.items.empty()) {
+      send_now(from, SessionId(0), msg::Refused{"The hello has no worker configuration"});
+      return;
+    }
+    if (page.config->heartbeat_interval < limits::kMinHeartbeat) {
+      send_now(from, SessionId(0), msg::Refused{"The heartbeat interval has to be longer than 150ms"});
+      return;
+    }
+    WorkerSession& session = sessions.open(from);
+    session = WorkerSession{};
+    session.peer = from;
+    session.uid = page.worker_uid;
+    session.hello_counter = page.counter;
+    session.last_heard = now_.mono;
+    session.hello = std::move(page);
+  } else {
+    if (known == nullptr || !known->hello || known->hello_counter != page.counter ||
+        known->hello->page + 1 != page.page || known->hello->held.size() + page.held.size() > kMaxInventory) {
+      return;  // a page of a hello that was not begun here
+    }
+    known->hello->page = page.page;
+    known->hello->last_page = page.last_page;
+    known->hello->last_report = page.last_report;
+    std::move(page.held.begin(), page.held.end(), std::back_inserter(known->hello->held));
+    std::move(page.ended.begin(), page.ended.end(), std::back_inserter(known->hello->ended));
+  }
+  if (sessions.find(from)->hello->last_page) complete_hello(from);
+}
+
+void Server::Impl::complete_hello(PeerId from) {
+  WorkerSession& session = *sessions.find(from);
+  const msg::Hello hello = std::move(*session.hello);
+  session.hello.reset();
+  session.session = SessionId(next_session++);
+  session.last_report = hello.last_report;
+
+  const WorkerState* before = hello.worker.value == 0 || hello.server_uid != state.server_uid()
+                                  ? nullptr
+                                  : state.find_worker(hello.worker);
+  const bool returns = before != nullptr && before->alive() && before->uid == hello.worker_uid;
+  if (returns) {
+    WorkerLink& link = sessions.add_link(hello.worker);
+    if (link.peer && *link.peer != from) {
+      const WorkerSession* other = sessions.find(*link.peer);
+      if (other != nullptr && other->hello_counter > hello.counter) {
+        sessions.close(from);
+        return;
+      }
+      to_workers.drop(*link.peer);
+      sessions.close(*link.peer);
+    }
+    session.worker = hello.worker;
+  } else {
+    session.worker = state.next_worker_id();
+    record(WorkerConnected{session.worker, hello.worker_uid, std::make_shared<WorkerConfig>(*hello.config)});
+    sessions.add_link(session.worker).idle_since = now_.mono;
+  }
+  WorkerLink& link = *sessions.link(session.worker);
+  link.peer = from;
+  link.last_heard = now_.mono;
+  link.address = ports.workers.address_of(from);
+
+  msg::Welcome welcome;
+  welcome.protocol = std::min(kProtocol, hello.protocol);
+  welcome.server_uid = state.server_uid();
+  welcome.worker = session.worker;
+  welcome.resumable = ports.journal.outlives_server();
+  welcome.window = welcome.resumable ? options.resume_window : 2 * hello.config->heartbeat_interval;
+  welcome.acknowledged = hello.last_report;
+  adopt(session, hello, welcome);
+  send(from, session.session, welcome);
+  if (returns) {
+    log::info("Worker " + session.worker.text() + " is back from " + link.address);
+  } else {
+    log::info("Worker " + session.worker.text() + " registered from " + link.address);
+    if (hello.config->manager != ManagerKind::kNone) {
+      log::warn("Worker " + session.worker.text() + " connected from an unknown allocation " +
+                hello.config->manager_job_id);
+    }
+  }
+  wake_scheduler = true;
+}
+
+// The inventory table of docs/protocol.md, Hello.
+void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, msg::Welcome& welcome) {
+  const WorkerId worker = session.worker;
+  on_ended(worker, hello.ended);
+  std::set<JobTask> listed;
+  std::vector<TaskStart> starts;
+  for (const msg::HeldTask& held : hello.held) {
+    const Job* job = state.find_job(held.job);
+    auto row = state.assigned_row(worker, {held.job, held.task}, held.instance);
+    if (job == nullptr || job->uid != held.job_uid || !row || !listed.insert({held.job, held.task}).second) {
+      welcome.unwanted.push_back(held);
+      continue;
+    }
+    if (held.running && row->second.group->columns.state(row->second.position) != RowState::kRunning) {
+      starts.push_back({{held.job, held.task}, held.instance, held.variant, now_.wall});
+    }
+  }
+  if (!starts.empty()) record(TasksStarted{worker, std::move(starts)});
+  std::vector<ReturnedTask> disowned;
+  for (const AssignedRange& range : state.find_worker(worker)->assigned) {
+    for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
+      const JobTask task{range.job, TaskId(uint32_t(id))};
+      if (listed.contains(task) || !state.assigned_row(worker, task, range.instance)) continue;
+      listed.insert(task);
+      disowned.push_back({task, range.instance});
+    }
+  }
+  if (!disowned.empty()) record(TasksReturned{worker, std::move(disowned)});
+}
+
+// --- reports
+// ---------------------------------------------------------------------------------------------------
+
+void Server::Impl::on_report(WorkerSession& session, const msg::Report& report) {
+  if (report.number != session.last_report + 1) {
+    session.ack_due = true;  // seen before: say so again
+    return;
+  }
+  session.last_report = report.number;
+  session.ack_due = true;
+  // Ends first: what they free is there before what was started in their place.
+  on_ended(session.worker, report.ended);
+  on_started(session.worker, report.started);
+  // One acknowledgement per turn and worker is enough, so it is sent when the turn ends (on_timer.cc).
+}
+
+void Server::Impl::on_started(WorkerId worker, const std::vector<msg::StartedTask>& rows) {
+  if (rows.empty()) return;
+  TasksStarted event{worker, {}};
+  event.tasks.reserve(rows.size());
+  for (const msg::StartedTask& row : rows) {
+    event.tasks.push_back({{row.job, row.task},
+                           row.instance,
+                           row.variant,
+                           now_.wall - Duration(int64_t(double{row.ago_s} * 1e9))});
+  }
+  record(std::move(event));
+}
+
+void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows) {
+  if (rows.empty()) return;
+  TasksEnded event{worker, {}};
+  event.tasks.reserve(rows.size());
+  for (const msg::EndedTask& row : rows) {
+    if (state.release_lingering(worker, {row.job, row.task}, row.instance)) {
+      wake_scheduler = true;
+      continue;
+    }
+    // Stopped without our asking: the worker is ending, and its loss takes the task back.
+    if (row.outcome == msg::EndedTask::Outcome::kStopped) continue;
+    const Job* job = state.find_job(row.job);
+    if (job == nullptr || job->uid != row.job_uid) continue;
+    TaskEnd end;
+    end.task = {row.job, row.task};
+    end.instance = row.instance;
+    end.finished = row.outcome == msg::EndedTask::Outcome::kFinished;
+    end.variant = row.variant;
+    end.at = now_.wall - Duration(int64_t(double{row.ago_s} * 1e9));
+    end.usage = row.usage;
+    end.failure = row.failure;
+    event.tasks.push_back(std::move(end));
+  }
+  if (!event.tasks.empty()) record(std::move(event));
+}
+
+void Server::Impl::on_returned(WorkerSession& session, const msg::Returned& returned) {
+  if (session.retraction && returned.retract == *session.retraction) session.retraction.reset();
+  TasksReturned event{session.worker, {}};
+  for (const msg::TaskSpan& span : returned.spans) {
+    if (span.ids.count() > limits::kMaxBacklog * 2) continue;  // more than it can hold
+    for (uint64_t id = span.ids.first; id <= span.ids.last; id += span.ids.step) {
+      const JobTask task{span.job, TaskId(uint32_t(id))};
+      auto row = state.assigned_row(session.worker, task, span.instance);
+      if (row && row->second.group->columns.state(row->second.position) != RowState::kRunning) {
+        event.tasks.push_back({task, span.instance});
+      }
+    }
+  }
+  if (!event.tasks.empty()) record(std::move(event));
+  wake_scheduler = true;
+}
+
+void Server::Impl::on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat) {
+  send_now(session.peer, session.session, msg::HeartbeatAck{heartbeat.counter});
+}
+
+// --- ends
+// ------------------------------------------------------------------------------------------------------
+
+void Server::Impl::on_goodbye(WorkerSession& session, const msg::Goodbye& goodbye) {
+  const WorkerId worker = session.worker;
+  LossReason reason = LossReason::kConnectionLost;
+  const WorkerLink* link = sessions.link(worker);
+  if (goodbye.reason == msg::Goodbye::Reason::kTimeLimit) {
+    reason = LossReason::kTimeLimitReached;
+  } else if (link != nullptr && link->stopping) {
+    reason = link->stopping->reason;
+  }
+  lose_worker(worker, reason, loss_text(reason));
+}
+
+void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::string& why) {
+  WorkerLink* link = sessions.link(worker);
+  if (link == nullptr) return;
+  log::info("Worker " + worker.text() + " (" + link->address + ") connection closed: " + why);
+  if (link->peer) {
+    to_workers.drop(*link->peer);
+    sessions.close(*link->peer);
+  }
+  sessions.drop_link(worker);
+  closed.erase(worker);
+  record(WorkerLost{worker, reason});
+}
+
+// Some connection has closed; the hint does not say whose. A probe costs a microsecond.
+void Server::Impl::probe_workers() {
+  std::vector<PeerId> gone;
+  for (const auto& [peer, session] : sessions.all()) {
+    if (ports.workers.send(peer, {}) == SendStatus::kGone) gone.push_back(peer);
+  }
+  for (PeerId peer : gone) on_gone(peer);
+}
+
+void Server::Impl::on_gone(PeerId peer) {
+  WorkerSession* session = sessions.find(peer);
+  if (session == nullptr) return;
+  if (session->worker.value == 0) {
+    sessions.close(peer);
+    return;
+  }
+  WorkerLink* link = sessions.link(session->worker);
+  if (link == nullptr || link->peer != peer) {
+    sessions.close(peer);
+    return;
+  }
+  if (ports.journal.outlives_server() && !link->stopping) {
+    // It may be back at once under a new connection.
+    if (!session->gone_since) session->gone_since = now_.mono;
+    const TimePoint end = *session->gone_since + kHelloGrace;
+    if (now_.mono < end) {
+      probe_again = std::min(probe_again.value_or(end), end);
+      return;
+    }
+  }
+  const LossReason reason = link->stopping ? link->stopping->reason : LossReason::kConnectionLost;
+  lose_worker(session->worker, reason, loss_text(reason));
+}
+
+}  // namespace hq

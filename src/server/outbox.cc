@@ -1,0 +1,54 @@
+#include "server/outbox.h"
+
+namespace hq {
+
+void Outbox::send(PeerId to, Bytes frame) {
+  queues_[to].push_back({kOpen, std::move(frame)});
+  if (touched_.empty() || touched_.back() != to) touched_.push_back(to);
+}
+
+void Outbox::send_now(PeerId to, BytesView frame) {
+  (void)channel_.send(to, frame);
+}
+
+void Outbox::close_turn(CommitNumber commit) {
+  for (PeerId peer : touched_) {
+    auto it = queues_.find(peer);
+    if (it == queues_.end()) continue;
+    for (auto item = it->second.rbegin(); item != it->second.rend() && item->commit == kOpen; ++item) {
+      item->commit = commit;
+    }
+  }
+  touched_.clear();
+}
+
+std::vector<PeerId> Outbox::flush(CommitNumber committed) {
+  std::vector<PeerId> gone;
+  stuck_ = false;
+  for (auto it = queues_.begin(); it != queues_.end();) {
+    std::deque<Item>& queue = it->second;
+    bool lost = false;
+    while (!queue.empty() && queue.front().commit <= committed) {
+      const SendStatus status = channel_.send(it->first, queue.front().frame);
+      if (status == SendStatus::kFull) {
+        stuck_ = true;
+        break;
+      }
+      if (status == SendStatus::kGone) {
+        lost = true;
+        break;
+      }
+      queue.pop_front();
+    }
+    if (lost) gone.push_back(it->first);
+    it = lost || queue.empty() ? queues_.erase(it) : std::next(it);
+  }
+  return gone;
+}
+
+size_t Outbox::waiting(PeerId peer) const {
+  auto it = queues_.find(peer);
+  return it == queues_.end() ? 0 : it->second.size();
+}
+
+}  // namespace hq

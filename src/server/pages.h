@@ -1,0 +1,34 @@
+// Long answers, made page by page as the client takes them, so that a slow client makes us hold only a few
+// pages.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <optional>
+
+#include "hq/protocol/client_codec.h"
+#include "hq/transport/channel.h"
+
+namespace hq {
+
+struct PageStream {
+  PeerId client;
+  RequestId request;
+  // Next message; nothing after the last.
+  std::function<std::optional<msg::ClientReply>()> next;
+};
+
+class Pages {
+ public:
+  void add(PageStream stream) { streams_.push_back(std::move(stream)); }
+  void drop_client(PeerId client) {
+    streams_.remove_if([&](const PageStream& s) { return s.client == client; });
+  }
+  [[nodiscard]] std::list<PageStream>& all() { return streams_; }
+  [[nodiscard]] bool empty() const { return streams_.empty(); }
+
+ private:
+  std::list<PageStream> streams_;
+};
+
+}  // namespace hq

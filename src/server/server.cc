@@ -1,0 +1,211 @@
+// The turn: read → handle → time → schedule → commit → send, and nothing else.
+#include "hq/server/server.h"
+
+#include <algorithm>
+
+#include "hq/base/log.h"
+#include "server/impl.h"
+
+namespace hq {
+
+namespace {
+
+// A fair share of one turn; what is left over is read in the next.
+constexpr int kWorkerFrames = 2000;
+constexpr int kClientFrames = 200;
+constexpr size_t kPagesAhead = 2;  // pages made ahead of a client
+
+}  // namespace
+
+Server::Server(ServerOptions options, ServerPorts ports, Now start)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(ports), start)) {}
+Server::~Server() = default;
+std::optional<TimePoint> Server::turn(Now now) {
+  return impl_->turn(now);
+}
+bool Server::finished() const {
+  return impl_->stop_sent;
+}
+const State& Server::state() const {
+  return impl_->state;
+}
+
+void Server::stop(const std::string& log_text) {
+  if (impl_->stopping) return;
+  log::info(log_text);
+  log::info("Stopping server");
+  impl_->stopping = true;
+}
+
+Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start)
+    : options(std::move(o)),
+      ports(std::move(p)),
+      to_workers(ports.workers),
+      to_clients(ports.clients),
+      now_(start) {
+  last_turn = start.mono;
+  record(ServerStarted{options.info.server_uid});
+}
+
+std::optional<TimePoint> Server::Impl::turn(Now now) {
+  now_ = now;
+  read_workers();
+  read_clients();
+  on_timer();
+  if (wake_scheduler || (schedule_at && *schedule_at <= now_.mono)) schedule();
+  if (stopping && !stop_sent) {
+    record(ServerStopped{});
+    for (auto& [peer, session] : sessions.all()) {
+      if (session.worker.value != 0)
+        send(peer, session.session, msg::StopWorker{msg::StopWorker::Reason::kServerStops});
+    }
+  }
+  pump_pages();
+  commit_and_send();
+  last_turn = now_.mono;
+  if (stopping && to_workers.empty() && to_clients.empty()) stop_sent = true;
+  return next_deadline();
+}
+
+void Server::Impl::read_workers() {
+  workers_drained = false;
+  for (int i = 0; i < kWorkerFrames; ++i) {
+    auto received = ports.workers.receive();
+    if (!received) {
+      workers_drained = true;
+      break;
+    }
+    on_worker_frame(received->from, received->frame);
+  }
+  for (const std::string& text : ports.workers.take_refusals()) log::warn(text);
+  if (ports.workers.take_disconnects() > 0) probe_workers();
+}
+
+void Server::Impl::read_clients() {
+  for (int i = 0; i < kClientFrames; ++i) {
+    auto received = ports.clients.receive();
+    if (!received) break;
+    on_client_frame(received->from, received->frame);
+  }
+  for (const std::string& text : ports.clients.take_refusals()) log::warn(text);
+  if (ports.clients.take_disconnects() == 0 || (waiters.empty() && pages.empty())) return;
+  // A client that waits says nothing and is told nothing: only a probe shows that it has gone.
+  std::set<PeerId> clients;
+  for (const Waiter& waiter : waiters.all()) clients.insert(waiter.client);
+  for (const PageStream& stream : pages.all()) clients.insert(stream.client);
+  for (PeerId client : clients) {
+    if (ports.clients.send(client, {}) != SendStatus::kGone) continue;
+    waiters.drop_client(client);
+    pages.drop_client(client);
+    to_clients.drop(client);
+  }
+}
+
+void Server::Impl::pump_pages() {
+  auto& streams = pages.all();
+  for (auto it = streams.begin(); it != streams.end();) {
+    bool ended = false;
+    while (!ended && to_clients.waiting(it->client) < kPagesAhead) {
+      if (auto page = it->next()) {
+        reply(it->client, it->request, *page);
+      } else {
+        ended = true;
+      }
+    }
+    it = ended ? streams.erase(it) : std::next(it);
+  }
+}
+
+void Server::Impl::commit_and_send() {
+  if (!turn_records.empty()) {
+    last_commit = ports.journal.append(std::move(turn_records));
+    turn_records.clear();
+  }
+  to_workers.close_turn(last_commit);
+  to_clients.close_turn(last_commit);
+  const CommitNumber committed = ports.journal.committed();
+  for (PeerId peer : to_workers.flush(committed)) on_gone(peer);
+  for (PeerId client : to_clients.flush(committed)) {
+    waiters.drop_client(client);
+    pages.drop_client(client);
+  }
+}
+
+std::optional<TimePoint> Server::Impl::next_deadline() {
+  TimePoint next = next_check;
+  auto earlier = [&](TimePoint t) { next = std::min(next, t); };
+  if (wake_scheduler || !workers_drained || (stopping && !stop_sent)) return now_.mono;
+  if (schedule_at) earlier(*schedule_at);
+  if (probe_again) earlier(*probe_again);
+  if (to_workers.stuck() || to_clients.stuck() || !pages.empty()) earlier(now_.mono + 1ms);
+  for (const Waiter& waiter : waiters.all()) {
+    if (waiter.progress && waiter.changed) earlier(waiter.last_progress + kProgressInterval);
+  }
+  return next;
+}
+
+Effects Server::Impl::record(Event event) {
+  turn_records.push_back({now_.wall, std::move(event)});
+  const size_t mine = turn_records.size() - 1;
+  Effects effects = state.apply(turn_records[mine]);
+  after_event(effects);
+  return effects;
+}
+
+void Server::Impl::send(PeerId peer, SessionId session, const msg::ToWorker& message) {
+  to_workers.send(peer, encode(session, message));
+}
+
+void Server::Impl::send_now(PeerId peer, SessionId session, const msg::ToWorker& message) {
+  to_workers.send_now(peer, encode(session, message));
+}
+
+void Server::Impl::reply(PeerId client, RequestId id, const msg::ClientReply& message) {
+  to_clients.send(client, encode(id, message));
+}
+
+// --- what always follows from a fact, whoever recorded it
+// ------------------------------------------------------
+
+void Server::Impl::after_event(const Effects& effects) {
+  if (effects.wake_scheduler) wake_scheduler = true;
+  for (JobId job : effects.changed_jobs) waiters.note_change(job);
+  if (!effects.failed.empty()) after_failures(effects.failed);
+}
+
+void Server::Impl::after_failures(const std::vector<JobTask>& failed) {
+  std::map<JobId, std::vector<TaskId>> by_job;
+  for (const JobTask& task : failed) by_job[task.job].push_back(task.task);
+  for (const auto& [id, tasks] : by_job) {
+    const Job* job = state.find_job(id);
+    if (!job->consumers.empty()) {
+      std::vector<TaskId> fallen = state.dependents(*job, tasks);
+      if (!fallen.empty()) {
+        cancel_on_workers(*job, fallen);
+        record(TasksAborted{id, std::move(fallen)});
+      }
+    }
+    if (job->max_fails && job->count(TaskState::kFailed) > *job->max_fails && job->active() > 0) {
+      cancel_on_workers(*job, {});
+      record(JobAborted{id});
+    }
+  }
+}
+
+// Tells the workers that may hold tasks of this job to stop and drop them; all of the job when `tasks` is
+// empty.
+void Server::Impl::cancel_on_workers(const Job& job, const std::vector<TaskId>& tasks) {
+  msg::CancelTasks cancel{job.id, {}};
+  for (TaskId task : tasks) cancel.ids.push_back({task.value, task.value, 1});
+  for (auto& [peer, session] : sessions.all()) {
+    if (session.worker.value == 0) continue;
+    const bool knows = std::any_of(job.groups.begin(), job.groups.end(), [&](const auto& group) {
+      auto first = session.definitions.lower_bound(group->first_definition());
+      return first != session.definitions.end() &&
+             first->value < group->first_definition().value + group->definition_count();
+    });
+    if (knows) send(peer, session.session, cancel);
+  }
+}
+
+}  // namespace hq

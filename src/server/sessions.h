@@ -1,0 +1,65 @@
+// Connected workers. A session is one connection of one worker; the durable worker (core/worker.h) outlives
+// it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hq/base/clock.h"
+#include "hq/core/ids.h"
+#include "hq/core/worker_config.h"
+#include "hq/protocol/worker_codec.h"
+#include "hq/transport/channel.h"
+
+namespace hq {
+
+struct WorkerSession {
+  PeerId peer;
+  SessionId session;  // 0 until the hello is complete
+  WorkerId worker;    // 0 until then
+  WorkerUid uid;
+  uint64_t hello_counter = 0;
+  std::optional<msg::Hello> hello;  // while its pages come in
+  TimePoint last_heard{};
+  std::set<DefinitionId> definitions;  // it has been told these
+  uint64_t last_report = 0;            // number of the newest report taken in
+  bool ack_due = false;
+  std::optional<uint64_t> retraction;   // number of the Retract that is not answered yet
+  std::optional<TimePoint> gone_since;  // the connection is closed; a new hello may still come
+};
+
+// What the server knows of a worker beside the durable facts; gone with the worker.
+struct WorkerLink {
+  std::optional<PeerId> peer;  // of its live session
+  TimePoint last_heard{};
+  std::optional<TimePoint> idle_since;
+  struct Stopping {
+    LossReason reason;
+    TimePoint since;
+  };
+  std::optional<Stopping> stopping;
+  std::string address;  // "10.0.0.1:4242", for log lines
+};
+
+class Sessions {
+ public:
+  WorkerSession* find(PeerId peer);
+  WorkerSession& open(PeerId peer);
+  void close(PeerId peer) { by_peer_.erase(peer); }
+  WorkerLink* link(WorkerId worker);
+  WorkerLink& add_link(WorkerId worker) { return links_[worker]; }
+  void drop_link(WorkerId worker) { links_.erase(worker); }
+  // The live session of a worker, nullptr when it has none now.
+  WorkerSession* of(WorkerId worker);
+  [[nodiscard]] std::map<PeerId, WorkerSession>& all() { return by_peer_; }
+  [[nodiscard]] std::map<WorkerId, WorkerLink>& links() { return links_; }
+
+ private:
+  std::map<PeerId, WorkerSession> by_peer_;
+  std::map<WorkerId, WorkerLink> links_;
+};
+
+}  // namespace hq

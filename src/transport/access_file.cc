@@ -1,0 +1,102 @@
+// The access record as a file.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "hq/base/random.h"
+#include "hq/base/unique_fd.h"
+#include "hq/transport/access.h"
+
+namespace hq {
+
+namespace {
+
+constexpr size_t kMaxFileBytes = 1 << 20;
+
+std::string directory_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<void> write_synced(const std::string& path, const std::string& text) {
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
+  if (!fd.valid()) return os_error(errno);
+  if (::fchmod(fd.get(), 0400) != 0) return os_error(errno);
+  for (size_t done = 0; done < text.size();) {
+    ssize_t count = ::write(fd.get(), text.data() + done, text.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return os_error(errno);
+    done += static_cast<size_t>(count);
+  }
+  if (::fsync(fd.get()) != 0) return os_error(errno);
+  // Network file systems report a failed write as late as here.
+  if (::close(fd.release()) != 0) return os_error(errno);
+  return {};
+}
+
+// Gives `from` the name `to`; an existing `to` is EEXIST. Not all file systems have hard links, nor all this
+// rename.
+int move_exclusively(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) == 0) return ::unlink(from.c_str()) == 0 ? 0 : errno;
+  int link_error = errno;
+  if (link_error == EEXIST) return link_error;
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  return errno == EEXIST ? EEXIST : link_error;
+}
+
+Result<void> sync_directory(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return os_error(errno);
+  // Some network file systems can't sync a directory; they make a new name durable on their own.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != ENOTSUP) return os_error(errno);
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return os_error(errno);
+  std::string text;
+  char buffer[4096];
+  while (text.size() <= kMaxFileBytes) {
+    ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return os_error(errno);
+    if (count == 0) return text;
+    text.append(buffer, static_cast<size_t>(count));
+  }
+  return os_error(EFBIG);
+}
+
+}  // namespace
+
+Result<void> store_access(const std::string& path, const AccessRecord& record, StoreMode mode) {
+  SystemRandom random;
+  const std::string temporary = path + ".new-" + random.alphanumeric(8);
+  if (Result<void> written = write_synced(temporary, access_text(record)); !written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  int failure = 0;
+  if (mode == StoreMode::kExclusive) {
+    failure = move_exclusively(temporary, path);
+  } else if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    failure = errno;
+  }
+  if (failure != 0) {
+    ::unlink(temporary.c_str());
+    return os_error(failure);
+  }
+  return sync_directory(directory_of(path));
+}
+
+AccessOutcome load_access(const std::string& path, AccessForm form, const RunningVersion& running) {
+  Result<std::string> text = read_file(path);
+  if (!text) return AccessFailure{AccessFailure::Kind::kFile, text.error().message};
+  return parse_access(*text, form, running);
+}
+
+}  // namespace hq
