@@ -13,6 +13,7 @@
 
 #include "hq/base/clock.h"
 #include "hq/base/result.h"
+#include "hq/core/worker_config.h"
 
 namespace hq {
 
@@ -20,7 +21,7 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 
 [[nodiscard]] Environment current_environment();
 
-enum class ManagerKind : uint8_t { kPbs, kSlurm };
+
 enum class ManagerChoice : uint8_t { kDetect, kNone, kPbs, kSlurm };  // --manager
 
 struct Manager {
