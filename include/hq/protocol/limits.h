@@ -13,6 +13,8 @@ inline constexpr size_t kMaxWorkerFrame = size_t{16} << 20;
 // A submit with its entries is one frame: a million lines of 200 bytes must fit.
 inline constexpr size_t kMaxClientFrame = size_t{1} << 30;
 inline constexpr size_t kMaxReplyFrame = size_t{8} << 20;  // larger answers are paged
+// Answers that a client has not taken: few, since each may be a page.
+inline constexpr int kClientSendQueue = 64;
 inline constexpr uint32_t kTasksPerPage = 4096;
 inline constexpr uint32_t kMaxBacklog = 1024;     // tasks a worker holds beyond what runs
 inline constexpr uint32_t kReportTasks = 64;      // a report leaves at this many ends ...

@@ -1,0 +1,188 @@
+// `hq server start`: directory, access file, sockets, and the loop around Server::turn.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "cli/commands/show_server.h"
+#include "cli/log_file.h"
+#include "cli/wiring.h"
+#include "hq/base/log.h"
+#include "hq/base/random.h"
+#include "hq/client/client.h"
+#include "hq/os/hardware.h"
+#include "hq/os/signals.h"
+#include "hq/protocol/limits.h"
+#include "hq/server/server.h"
+#include "hq/transport/zmq.h"
+
+namespace hq::cli {
+
+namespace {
+
+constexpr size_t kUidLength = 6;
+constexpr Duration kProbeTimeout = 5s;
+
+// Whether a server answers in this directory. It really talks to it: a left-over access file alone says
+// nothing.
+bool is_online(const ServerDir& dir) {
+  auto record = load_client_access(dir, running_version());
+  if (!record) return false;
+  auto transport = Transport::make();
+  if (!transport) return false;
+  ConnectorOptions options;
+  options.role = Role::kClient;
+  options.load = [&]() -> Result<AccessRecord> { return *record; };
+  options.timeout = kProbeTimeout;
+  options.limits.max_frame_bytes = limits::kMaxClientFrame;
+  auto connector = (*transport)->make_connector(std::move(options));
+  SystemClock clock;
+  auto client = Client::connect({*connector, (*transport)->reactor(), clock},
+                                [](const Client::ConnectionFailure& f) { return Error(f.text); });
+  if (!client) return false;
+  const RequestId request = client->send(msg::GetServerInfo{});
+  auto answer = client->next_until(request, clock.now().mono + kProbeTimeout);
+  return answer && answer->has_value();
+}
+
+void warn_unprotected(const char* role) {
+  const std::string line(53, '!');
+  log::warn(line);
+  log::warn(std::string("Server is started with unprotected ") + role + " connections");
+  log::warn(std::string("Anyone can connect as a ") + role);
+  log::warn(line);
+}
+
+// Hosts, ports and keys: from the access file where given, options win.
+Result<AccessRecord> make_access(const ServerStartOptions& options) {
+  if (options.access_file) {
+    auto record = load_server_access(*options.access_file, running_version());
+    if (!record) return record.error();
+    if (options.host) record->client->host = record->worker->host = *options.host;
+    if (options.client_port) record->client->port = *options.client_port;
+    if (options.worker_port) record->worker->port = *options.worker_port;
+    return record;
+  }
+  std::string host;
+  if (options.host) {
+    host = *options.host;
+  } else {
+    auto own = host_name();
+    if (!own) return own.error();
+    host = *own;
+  }
+  SystemRandom random;
+  return generate_access(running_version(), random.alphanumeric(kUidLength),
+                         {host, options.client_port.value_or(0), !options.disable_client_encryption},
+                         {host, options.worker_port.value_or(0), !options.disable_worker_encryption});
+}
+
+Result<BoundRouter> bind(Transport& transport, AccessRecord& access, Role role) {
+  RouterOptions options = router_options(access, role);
+  options.limits.max_frame_bytes = role == Role::kClient ? limits::kMaxClientFrame : limits::kMaxWorkerFrame;
+  if (role == Role::kClient) options.limits.send_queue = limits::kClientSendQueue;
+  auto bound = transport.bind_router(options);
+  if (!bound) return bound.error();
+  access.part(role)->port = bound->port;
+  return bound;
+}
+
+Result<void> write_whole_file(const std::string& path, const std::string& text) {
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file.valid()) return os_error(errno);
+  size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t n = ::write(file.get(), text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error(errno);
+    done += size_t(n);
+  }
+  return {};
+}
+
+// SIGTERM, SIGHUP and the like are no orderly end: everything stays as it is, and we die as the sender meant
+// it.
+[[noreturn]] void die_by(int signal_number) {
+  log::warn("Received signal " + std::to_string(signal_number) + ", leaving without an orderly stop");
+  signal(signal_number, SIG_DFL);
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, signal_number);
+  raise(signal_number);
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  _exit(128 + signal_number);
+}
+
+}  // namespace
+
+Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global, Output& output) {
+  log::info(std::string("HyperQueue ") + HQ_VERSION);
+  if (options.journal) {
+    return Error("This build of hq has no durable journal: '--journal " + *options.journal +
+                 "' can't be honoured");
+  }
+  auto access = make_access(options);
+  if (!access) return access.error();
+  const ServerDir dir = server_dir_of(global);
+  if (is_online(dir)) return already_online_error(dir);
+  log::info("No online server found, starting a new server");
+  if (!access->worker->secret_key) warn_unprotected("worker");
+  if (!access->client->secret_key) warn_unprotected("client");
+
+  auto signals = SignalQueue::open_for_service();
+  if (!signals) return signals.error();
+  if (auto raised = raise_nofile_limit(); !raised) log::warn("Open files: " + raised.error().message);
+  auto transport = Transport::make();
+  if (!transport) return transport.error();
+  auto clients = bind(**transport, *access, Role::kClient);
+  if (!clients) return clients.error();
+  auto workers = bind(**transport, *access, Role::kWorker);
+  if (!workers) return workers.error();
+  access->addresses = usable_addresses();
+
+  auto numbered = create_numbered_dir(dir);
+  if (!numbered) return numbered.error();
+  LogFile log_file(*numbered + "/server.log");
+  const std::string access_file = access_file_of(*numbered);
+  log::info("Storing access file as '" + access_file + "'");
+  if (auto stored = store_access(access_file, *access); !stored) return stored.error();
+  if (auto current = set_current(dir, *numbered); !current) return current.error();
+
+  SystemClock clock;
+  SystemRandom random;
+  NoJournal journal;
+  ServerOptions server_options;
+  server_options.idle_timeout = options.idle_timeout;
+  server_options.info = {access->server_uid,   access->client->host, access->client->port,
+                         access->worker->host, access->worker->port, HQ_VERSION,
+                         uint32_t(getpid()),   clock.now().wall,     std::nullopt};
+  Server server(server_options, {*clients->channel, *workers->channel, journal, random, write_whole_file},
+                clock.now());
+  print_server_info(server_options.info, dir.path, output);
+  if (const int failed = output.finish(); failed != 0) return failed;
+
+  FdReactor& reactor = (*transport)->reactor();
+  reactor.add_fd(signals->fd());
+  std::optional<TimePoint> deadline = server.turn(clock.now());
+  while (!server.finished()) {
+    reactor.wait(deadline);
+    while (auto signal_number = signals->next()) {
+      if (*signal_number == SIGINT) {
+        server.stop("Received SIGINT, attempting to stop");
+      } else if (*signal_number != SIGTSTP) {
+        die_by(*signal_number);
+      }
+    }
+    deadline = server.turn(clock.now());
+  }
+  reactor.remove_fd(signals->fd());
+  if (auto cleared = clear_current(dir, *numbered); !cleared) {
+    log::warn("Cannot remove the link to '" + *numbered + "': " + cleared.error().message);
+  }
+  return 0;
+}
+
+}  // namespace hq::cli

@@ -1,0 +1,42 @@
+#include "cli/wiring.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "hq/protocol/version.h"
+
+namespace hq::cli {
+
+RunningVersion running_version() {
+  return {HQ_VERSION, ProtocolRange{kMinProtocol, kProtocol}};
+}
+
+namespace {
+
+// A user of a directory service may be unknown to a static program: then the temporary directory has to do.
+std::string home_directory() {
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return home;
+  if (const passwd* entry = getpwuid(getuid()); entry != nullptr && entry->pw_dir != nullptr)
+    return entry->pw_dir;
+  return std::filesystem::temp_directory_path();
+}
+
+}  // namespace
+
+ServerDir server_dir_of(const GlobalOptions& global) {
+  if (!global.server_dir) return {home_directory() + "/.hq-server", true};
+  std::filesystem::path path(*global.server_dir);
+  if (path.is_relative()) {
+    std::error_code
+        ignored;  // without a current directory the path stays as given, and fails where it is used
+    path = std::filesystem::current_path(ignored) / path;
+  }
+  std::string text = path.lexically_normal();
+  if (text.size() > 1 && text.back() == '/') text.pop_back();
+  return {text, false};
+}
+
+}  // namespace hq::cli

@@ -1,0 +1,220 @@
+// `hq worker start`: what the machine offers, the launcher, the connection, and the loop around Worker::turn.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/commands/show_worker.h"
+#include "cli/log_file.h"
+#include "cli/wiring.h"
+#include "cli/worker_resources.h"
+#include "hq/base/log.h"
+#include "hq/base/random.h"
+#include "hq/os/command.h"
+#include "hq/os/hardware.h"
+#include "hq/os/manager.h"
+#include "hq/os/signals.h"
+#include "hq/protocol/limits.h"
+#include "hq/transport/zmq.h"
+#include "hq/worker/recent_lines.h"
+#include "hq/worker/worker.h"
+
+namespace hq::cli {
+
+namespace {
+
+// The directory below which tasks get theirs. One that we made is removed at the end, if nothing is left in
+// it.
+struct WorkDir {
+  std::string path;
+  std::string parent;  // made by us; "" = given by the user
+
+  WorkDir() = default;
+  WorkDir(const WorkDir&) = delete;
+  WorkDir& operator=(const WorkDir&) = delete;
+  ~WorkDir() {
+    if (parent.empty()) return;
+    (void)::rmdir(path.c_str());
+    (void)::rmdir(parent.c_str());
+  }
+  Result<void> make(const std::optional<std::string>& given) {
+    if (given) {
+      path = *given;
+      std::error_code error;
+      std::filesystem::create_directories(path, error);
+      if (error)
+        return os_error(error.value()).with_context("Cannot create working directory '" + path + "'");
+      return {};
+    }
+    std::string pattern = std::filesystem::temp_directory_path() / "hq-workerXXXXXX";
+    if (mkdtemp(pattern.data()) == nullptr) {
+      return os_error(errno).with_context("Cannot create working directory '" + pattern + "'");
+    }
+    parent = pattern;
+    path = pattern + "/work";
+    if (::mkdir(path.c_str(), 0700) != 0) return os_error(errno);
+    return {};
+  }
+};
+
+OnServerLost on_server_lost_of(const WorkerConfigOptions& options) {
+  return options.on_server_lost == ServerLostPolicy::kFinishRunning ? OnServerLost::kFinishRunning
+                                                                    : OnServerLost::kStop;
+}
+
+hq::ManagerChoice manager_choice(const WorkerStartOptions& options) {
+  switch (options.manager.value_or(ManagerChoice::kDetect)) {
+    case ManagerChoice::kDetect:
+      return hq::ManagerChoice::kDetect;
+    case ManagerChoice::kNone:
+      return hq::ManagerChoice::kNone;
+    case ManagerChoice::kPbs:
+      return hq::ManagerChoice::kPbs;
+    case ManagerChoice::kSlurm:
+      return hq::ManagerChoice::kSlurm;
+  }
+  return hq::ManagerChoice::kDetect;
+}
+
+// Everything a worker says of itself, except its work directory.
+Result<WorkerConfig> make_config(const WorkerStartOptions& options) {
+  WorkerConfig config;
+  if (options.hostname) {
+    config.hostname = *options.hostname;
+  } else {
+    auto own = host_name();
+    if (!own) return own.error();
+    config.hostname = *own;
+  }
+  const HardwareSource machine = this_machine();
+  auto manager = detect_manager(machine.env, manager_choice(options));
+  if (!manager) return manager.error();
+  std::optional<AllocationFacts> facts;
+  if (*manager) {
+    auto answer = query_allocation(**manager, machine.host, kCommandTimeout);
+    if (answer) {
+      facts = *answer;
+    } else {
+      log::warn(query_failed_text((*manager)->kind, answer.error()));
+    }
+    log::info(manager_detected_text((*manager)->kind));
+    config.manager = (*manager)->kind;
+    config.manager_job_id = (*manager)->allocation_id;
+    config.group = (*manager)->allocation_id;
+  }
+  const BatchShare share = batch_share(*manager, machine.env, facts, machine.host, pbs_node_file(machine));
+  auto resources = worker_resources(options, machine, share);
+  if (!resources) return resources.error();
+  config.resources = std::move(*resources);
+  const WorkerConfigOptions& shared = options.config;
+  if (shared.group) config.group = *shared.group;
+  config.heartbeat_interval = options.heartbeat.value_or(8s);
+  if (config.heartbeat_interval < limits::kMinHeartbeat) {
+    return Error("The heartbeat interval has to be longer than 150ms");
+  }
+  if (shared.overview_interval && *shared.overview_interval > Duration{0}) {
+    config.overview_interval = shared.overview_interval;
+  }
+  config.idle_timeout = shared.idle_timeout;
+  config.time_limit = options.time_limit;
+  if (!config.time_limit && facts) config.time_limit = facts->remaining;
+  config.retract_check_interval = options.retract_check_interval.value_or(30s);
+  config.on_server_lost = on_server_lost_of(shared);
+  config.min_utilization = double{shared.min_utilization.value_or(0.0F)};
+  config.pid = uint32_t(getpid());
+  config.listen_address = config.hostname + ":0";  // nothing listens; the original's field stays there
+  if (auto boot = boot_id(machine)) config.boot_id = *boot;
+  return config;
+}
+
+std::string own_executable() {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "hq" : path.string();
+}
+
+// In the directory of the server, so that one place has the logs of all; where that can't be written, only
+// stderr has it.
+std::string log_path(const std::string& server_dir, const WorkerConfig& config, uint64_t uid) {
+  const std::string directory = server_dir + "/workers";
+  (void)::mkdir(directory.c_str(), 0700);
+  std::string host = config.hostname;
+  std::replace(host.begin(), host.end(), '/', '_');
+  return directory + "/" + host + "-" + std::to_string(uid) + ".log";
+}
+
+}  // namespace
+
+Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
+                 ProcessStartState start_state, Output& output) {
+  log::info(std::string("HyperQueue ") + HQ_VERSION);
+  auto config = make_config(options);
+  if (!config) return config.error();
+  log::info("Starting hyperqueue worker");
+  const ServerDir dir = server_dir_of(global);
+  auto record = load_worker_access(dir, running_version());
+  if (!record) return record.error();
+  WorkDir work_dir;
+  if (auto made = work_dir.make(options.work_dir); !made) return made.error();
+  config->work_dir = work_dir.path;
+
+  // The launcher first: it must be forked while we are small and have one thread.
+  auto signals = SignalQueue::open({SIGINT, SIGTERM, SIGTSTP});
+  if (!signals) return signals.error();
+  auto launcher = start_launcher({std::move(start_state)});
+  if (!launcher) return launcher.error();
+  if (auto raised = raise_nofile_limit(); !raised) log::warn("Open files: " + raised.error().message);
+  auto transport = Transport::make();
+  if (!transport) return transport.error();
+
+  SystemClock clock;
+  SystemRandom random;
+  auto active = active_dir(dir);
+  if (!active) return active.error();
+  const auto log_file = std::make_unique<LogFile>(log_path(*active, *config, random.next() >> 32));
+  const RoleAccess& server = *record->worker;
+  log::info("Connecting to: " + server.host + ":" + std::to_string(server.port));
+  if (!server.secret_key) log::warn("No worker key: Unauthenticated and unencrypted connection to server");
+
+  ConnectorOptions connect;
+  connect.role = Role::kWorker;
+  connect.load = [dir] { return load_worker_access(dir, running_version()); };
+  connect.limits.max_frame_bytes = limits::kMaxWorkerFrame;
+  auto connector = (*transport)->make_connector(std::move(connect));
+  WorkerOptions worker_options;
+  worker_options.config = *config;
+  std::error_code ignored;
+  worker_options.config.work_dir = std::filesystem::absolute(work_dir.path, ignored);
+  worker_options.version = HQ_VERSION;
+  worker_options.executable = own_executable();
+  worker_options.task_environment = {{"RUST_BACKTRACE", "full"}, {"RUST_LIB_BACKTRACE", "0"}};
+  worker_options.set_fence = [&](std::optional<Duration> within) { (*launcher)->set_fence(within); };
+  Worker worker(worker_options, {*connector, **launcher, random}, clock.now());
+
+  FdReactor& reactor = (*transport)->reactor();
+  reactor.add_fd(signals->fd());
+  reactor.add_fd((*launcher)->event_fd());
+  const WallTime started = clock.now().wall;
+  std::optional<TimePoint> deadline = worker.turn(clock.now());
+  while (!worker.finished()) {
+    reactor.wait(deadline);
+    while (signals->next()) worker.on_signal();
+    deadline = worker.turn(clock.now());
+    if (auto registration = worker.take_registration()) {
+      msg::WorkerDetail detail;
+      detail.id = registration->worker;
+      detail.config = *config;
+      detail.started = started;
+      print_started_worker(detail, output);
+    }
+  }
+  reactor.remove_fd(signals->fd());
+  reactor.remove_fd((*launcher)->event_fd());
+  if (worker.exit_code() != 0 && worker.final_error()) return *worker.final_error();
+  return worker.exit_code();
+}
+
+}  // namespace hq::cli
