@@ -1,0 +1,30 @@
+// What a command gets from main besides its options: the world it runs in. Whatever is outside of the program
+// comes in here, so that commands are tested without a server, a terminal or files.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cli/args/parse.h"
+#include "cli/commands/local_files.h"
+#include "hq/base/clock.h"
+#include "hq/base/result.h"
+#include "hq/client/client.h"
+
+namespace hq::cli {
+
+struct CommandContext {
+  std::string working_directory;  // absolute: relative paths of options and the submit directory
+  Environment environment;
+  // A new conversation with the server; each call makes one. What it stands on outlives the command. The
+  // errors are what users see.
+  std::function<Result<Client>()> connect;
+  Clock* clock = nullptr;
+  // Standard input up to its end.
+  std::function<Result<std::string>()> read_stdin;
+  LocalFiles* files = nullptr;
+  bool stdout_is_terminal = false;
+};
+
+}  // namespace hq::cli
