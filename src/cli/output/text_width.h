@@ -1,5 +1,4 @@
-// How many columns a text takes on a terminal, the same on every machine (no locale is asked): wide
-// characters two, combining ones none, escape sequences for colours none.
+// How many columns a text takes that may hold escape sequences for colours: these take none.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +6,7 @@
 
 namespace hq::cli {
 
-// REQUIRES: `line` has no line end. Bytes that are not UTF-8 count one each.
+// REQUIRES: `line` has no line end. Otherwise as display_width() of core.
 [[nodiscard]] size_t text_width(std::string_view line);
 
 }  // namespace hq::cli
