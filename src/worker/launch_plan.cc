@@ -1,0 +1,189 @@
+#include "worker/launch_plan.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "hq/core/text/failure_text.h"
+
+namespace hq {
+
+namespace {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+// "gpus/nvidia" -> "gpus_nvidia"
+std::string variable_part(std::string_view resource) {
+  std::string name(resource);
+  for (char& c : name) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!plain) c = '_';
+  }
+  return name;
+}
+
+bool user_set(const ProgramDescription& program, std::string_view name) {
+  return std::any_of(program.env.begin(), program.env.end(), [&](auto& item) { return item.first == name; });
+}
+
+std::string joined(const std::vector<std::string>& labels) {
+  return fmt::format("{}", fmt::join(labels, ","));
+}
+
+std::optional<int> cpu_number(const std::string& label) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
+  if (error != std::errc() || end != label.data() + label.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+void add_resources(const Task& task, const ResourceClaim& claim, Environment& env) {
+  const ProgramDescription& program = task.definition->task->program;
+  for (const ResourceEntry& entry : task.request().variant.entries) {
+    const std::string labels = joined(claim.labels(entry.name));
+    if (!labels.empty()) {
+      if (entry.name == kCpus) env.emplace_back("HQ_CPUS", labels);
+      env.emplace_back("HQ_RESOURCE_VALUES_" + variable_part(entry.name), labels);
+    }
+    if (entry.name == kNvidiaGpus) {
+      env.emplace_back("CUDA_VISIBLE_DEVICES", labels);
+      env.emplace_back("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+    }
+    if (entry.name == kAmdGpus) env.emplace_back("ROCR_VISIBLE_DEVICES", labels);
+  }
+  const Amount cpus = claim.amount(kCpus);
+  if (!cpus.is_zero() && cpus.fraction() == 0 && !user_set(program, "OMP_NUM_THREADS")) {
+    env.emplace_back("OMP_NUM_THREADS", std::to_string(cpus.whole()));
+  }
+}
+
+// Affinity is set in the child: the command stays as the user wrote it.
+Result<void> add_pinning(const Task& task, const ResourceClaim& claim, LaunchRequest& request) {
+  const TaskDescription& description = *task.definition->task;
+  if (description.pin == PinMode::kNone) return {};
+  const std::vector<std::string> labels = claim.labels(kCpus);
+  if (labels.empty()) return Error(std::string(kPinningFailed));
+  if (description.pin == PinMode::kOpenMp) {
+    if (!user_set(description.program, "OMP_PROC_BIND")) request.env.emplace_back("OMP_PROC_BIND", "close");
+    if (!user_set(description.program, "OMP_PLACES")) {
+      request.env.emplace_back("OMP_PLACES", "{" + joined(labels) + "}");
+    }
+    return {};
+  }
+  for (const std::string& label : labels) {
+    const auto cpu = cpu_number(label);
+    if (!cpu) return Error("Pinning failed, '" + label + "' is not the number of a CPU");
+    request.cpus.push_back(*cpu);
+  }
+  return {};
+}
+
+Result<OutputTarget> output_target(const StdioSpec& spec, std::string path) {
+  switch (spec.kind) {
+    case StdioSpec::Kind::kNull:
+      break;
+    case StdioSpec::Kind::kFile:
+      return OutputTarget{OutputTarget::Kind::kFile, std::move(path)};
+    case StdioSpec::Kind::kStream:
+      return Error("Streaming: this worker cannot stream the output of tasks");
+  }
+  return OutputTarget{};
+}
+
+}  // namespace
+
+LaunchTemplate make_launch_template(const Definition& definition, uint8_t variant, const WorkerFacts& facts) {
+  const TaskDescription& task = *definition.task;
+  const ResourceVariant& request = definition.requests[variant]->variant;
+  LaunchTemplate base{task.program.args, facts.task_environment, task.program.stdin_data};
+  // In this order: ours come last and win over the user's.
+  base.env.insert(base.env.end(), task.program.env.begin(), task.program.env.end());
+  base.env.emplace_back("HQ_JOB_ID", definition.job.text());
+  base.env.emplace_back("HQ_SUBMIT_DIR", definition.submit_dir);
+  base.env.emplace_back("HQ", facts.executable);
+  if (task.pin == PinMode::kTaskset) base.env.emplace_back("HQ_PIN", "taskset");
+  if (task.pin == PinMode::kOpenMp) base.env.emplace_back("HQ_PIN", "omp");
+  if (request.nodes > 0) {
+    base.env.emplace_back("HQ_NUM_NODES", std::to_string(request.nodes));
+    return base;
+  }
+  for (const ResourceEntry& entry : request.entries) {
+    base.env.emplace_back("HQ_RESOURCE_REQUEST_" + variable_part(entry.name), entry.text());
+  }
+  if (definition.requests.size() > 1) {
+    base.env.emplace_back("HQ_RESOURCE_VARIANT", std::to_string(variant));
+  }
+  return base;
+}
+
+TaskPaths paths_of(const Task& task) {
+  const Definition& definition = *task.definition;
+  const JobPathValues values{definition.job, definition.server_uid, definition.submit_dir};
+  return resolve_task_paths(definition.task->program, values, task.attempt.task, task.attempt.instance);
+}
+
+Result<LaunchRequest> plan_launch(const Task& task, const ResourceClaim& claim, std::string_view dir_name,
+                                  const WorkerFacts& facts) {
+  const TaskDescription& description = *task.definition->task;
+  const bool several_nodes = task.request().variant.nodes > 0;
+  LaunchRequest request;
+  request.env.emplace_back("HQ_TASK_ID", task.attempt.task.text());
+  request.env.emplace_back("HQ_INSTANCE_ID", task.attempt.instance.text());
+  if (task.entry) request.env.emplace_back("HQ_ENTRY", *task.entry);
+  if (!several_nodes) add_resources(task, claim, request.env);
+  if (auto pinned = add_pinning(task, claim, request); !pinned) return pinned.error();
+  if (description.task_dir || several_nodes) {
+    request.task_dir = facts.work_dir + "/" + std::string(dir_name);
+    request.env.emplace_back("HQ_TASK_DIR", request.task_dir);
+    request.env.emplace_back("HQ_ERROR_FILENAME", request.task_dir + "/hq-error");
+  }
+  TaskPaths paths = paths_of(task);
+  auto out = output_target(description.program.stdout_spec, std::move(paths.stdout_path));
+  if (!out) return out.error();
+  auto err = output_target(description.program.stderr_spec, std::move(paths.stderr_path));
+  if (!err) return err.error();
+  request.cwd = std::move(paths.cwd);
+  request.out = *std::move(out);
+  request.err = *std::move(err);
+  request.unlink_outputs_first = task.attempt.instance.value > 0;
+  return request;
+}
+
+Failure launch_failure(const Task& task, LaunchStage stage, int errnum) {
+  const ProgramDescription& program = task.definition->task->program;
+  const auto before = [&](std::string text) {
+    return Failure{FailureKind::kBeforeLaunch, errnum, std::move(text)};
+  };
+  const auto launch = [&](std::string text) {
+    return Failure{FailureKind::kLaunch, errnum, std::move(text)};
+  };
+  switch (stage) {
+    case LaunchStage::kStdoutDirectory:
+      return before(
+          stdout_directory_text(paths_of(task).stdout_path, program.stdout_spec.remove_if_finished, errnum));
+    case LaunchStage::kStderrDirectory:
+      return before(
+          stderr_directory_text(paths_of(task).stderr_path, program.stderr_spec.remove_if_finished, errnum));
+    case LaunchStage::kWorkingDirectory:
+      return before(working_directory_text(errnum));
+    case LaunchStage::kTaskDirectory:
+      return before(task_directory_text(errnum));
+    case LaunchStage::kOpenStdout:
+    case LaunchStage::kOpenStderr:
+      return launch(open_output_text(errnum));
+    case LaunchStage::kStdin:
+      return launch("Cannot hand the input to the program: " + os_error_text(errnum));
+    case LaunchStage::kSpawn:
+      return launch(cannot_execute_text(program.args, errnum, paths_of(task).cwd, false));
+    case LaunchStage::kNoArguments:
+      return launch(std::string(kNoCommandArguments));
+    case LaunchStage::kLauncher:
+      break;
+  }
+  return launch("The launcher cannot start the program: " + os_error_text(errnum));
+}
+
+}  // namespace hq

@@ -1,0 +1,101 @@
+// What time brings.
+#include <algorithm>
+
+#include "hq/base/log.h"
+#include "worker/state.h"
+
+namespace hq {
+
+namespace {
+
+constexpr Duration kStuckCheck = 100ms;
+// The socket says when it takes more; this is for the case that nobody listens.
+constexpr Duration kRetrySend = 20ms;
+
+}  // namespace
+
+void Worker::State::on_timer(Now now) {
+  session.on_timer(now);
+  if (phase == Phase::kServing && options.config.time_limit &&
+      now.mono >= born + *options.config.time_limit) {
+    log::info("Time limit reached");
+    begin_stopping(
+        now, {0, std::nullopt, msg::Goodbye{msg::Goodbye::Reason::kTimeLimit, "Time limit reached", {}}});
+  }
+  on_task_limits(now);
+  if (phase == Phase::kServing && now.mono >= next_retract_check) {
+    next_retract_check = now.mono + options.config.retract_check_interval;
+    return_what_outlives_us(now);
+  }
+  if (phase == Phase::kServing) free_stuck_successors(now);
+}
+
+void Worker::State::on_task_limits(Now now) {
+  while (!task_limits.empty() && task_limits.begin()->first <= now.mono) {
+    Launch* launch = launches.find(task_limits.begin()->second);
+    task_limits.erase(task_limits.begin());
+    if (launch != nullptr) stop(*launch, StopCause::kTimeLimit);
+  }
+}
+
+// Tasks whose time request no longer fits our remaining life. Successors are on their way, they start in time
+// or not at all.
+void Worker::State::return_what_outlives_us(Now now) {
+  if (!options.config.time_limit) return;
+  for (const Task& task :
+       backlog.take_if([&](const Task& t) { return !outlives(t.request().variant, now); })) {
+    forget(task);
+    unasked_returns.push_back(task.attempt);
+  }
+  std::erase_if(slots, [&](const Task& task) {
+    if (outlives(task.request().variant, now)) return false;
+    forget(task);
+    unasked_returns.push_back(task.attempt);
+    return true;
+  });
+}
+
+void Worker::State::send_reports(Now now) {
+  if (!session.welcomed()) return;
+  if (!unasked_returns.empty()) send_returned(0, std::exchange(unasked_returns, {}));
+  while (!session.backed_up()) {
+    const bool idle = waiting() == 0 || phase != Phase::kServing;
+    const auto due = reports.due(idle);
+    if (!due || *due > now.mono) return;
+    session.send(reports.take(now.mono));
+    session.flush();
+  }
+}
+
+std::optional<TimePoint> Worker::State::next_deadline(Now now) const {
+  std::optional<TimePoint> next;
+  const auto at = [&](std::optional<TimePoint> moment) {
+    if (moment) next = next ? std::min(*next, *moment) : *moment;
+  };
+  at(session.next_deadline());
+  if (session.backed_up()) at(now.mono + kRetrySend);
+  if (session.welcomed() && !session.backed_up()) at(reports.due(waiting() == 0 || phase != Phase::kServing));
+  if (!task_limits.empty()) at(task_limits.begin()->first);
+  switch (phase) {
+    case Phase::kServing:
+      at(fence);
+      if (options.config.time_limit) {
+        at(born + *options.config.time_limit);
+        if (waiting() > 0) at(next_retract_check);
+      }
+      if (launches.handed() > 0) at(now.mono + kStuckCheck);
+      break;
+    case Phase::kFinishing:
+      break;
+    case Phase::kStopping:
+    case Phase::kLeaving:
+      at(phase_deadline);
+      break;
+    case Phase::kFinished:
+      return std::nullopt;
+  }
+  if (next) next = std::max(*next, now.mono);
+  return next;
+}
+
+}  // namespace hq
