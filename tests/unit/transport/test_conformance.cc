@@ -141,7 +141,7 @@ TEST_CASE("a wrong key is refused for good and told to the server") {
     CAPTURE(name);
     std::unique_ptr<ChannelWorld> world = make_world(name);
     auto dealer = world->connect_with_wrong_key();
-    CHECK(dealer->send("let me in") == SendStatus::kSent);
+    (void)dealer->send("let me in");  // kGone if the refusal is quick
 
     CHECK(world->until([&] { return dealer->state() == DealerChannel::State::kRefused; }));
     CHECK(dealer->failure() == "Cannot verify challenge");
