@@ -33,10 +33,15 @@ struct Selection {
 
 // --- requests ------------------------------------------------------------------------------------------
 
-struct GetServerInfo {};
-struct StopServer {};
+struct GetServerInfo {
+  friend bool operator==(const GetServerInfo&, const GetServerInfo&) = default;
+};
+struct StopServer {
+  friend bool operator==(const StopServer&, const StopServer&) = default;
+};
 struct DebugDump {
   std::string path;  // written by the server process
+  friend bool operator==(const DebugDump&, const DebugDump&) = default;
 };
 
 // A job of its own, or tasks for an open job when `job` is given. Paths are templates (text/placeholders.h);
@@ -48,23 +53,30 @@ struct Submit {
   SubmitDescription submit;
   // Entries or a graph without ids in an open job: ids are moved behind the largest existing one.
   bool ids_after_existing = false;
+  friend bool operator==(const Submit&, const Submit&) = default;
 };
 struct OpenJob {
   std::string name;
   std::optional<uint32_t> max_fails;
+  friend bool operator==(const OpenJob&, const OpenJob&) = default;
 };
 struct CloseJobs {
   Selection jobs;
+  friend bool operator==(const CloseJobs&, const CloseJobs&) = default;
 };
 struct CancelJobs {
   Selection jobs;
   std::string reason;
+  friend bool operator==(const CancelJobs&, const CancelJobs&) = default;
 };
 struct ForgetJobs {
   Selection jobs;
   std::vector<TaskState> states;  // only jobs with these (final) statuses
+  friend bool operator==(const ForgetJobs&, const ForgetJobs&) = default;
 };
-struct ListJobs {};
+struct ListJobs {
+  friend bool operator==(const ListJobs&, const ListJobs&) = default;
+};
 // Answered by one JobDetail per job (in written order for ids), then End.
 struct GetJobs {
   Selection jobs;
@@ -74,22 +86,27 @@ struct GetJobs {
   std::optional<IdArray> ids;     // only these tasks (kAll)
   std::vector<TaskState> states;  // only tasks in these states; empty = any (kAll)
   bool texts = true;              // with full error texts
+  friend bool operator==(const GetJobs&, const GetJobs&) = default;
 };
 // Answered when all selected jobs are done (and closed, unless without_close).
 struct WaitJobs {
   Selection jobs;
   bool without_close = false;
   bool progress = false;  // with a JobProgress at once and whenever it changes (at most every 20 ms)
+  friend bool operator==(const WaitJobs&, const WaitJobs&) = default;
 };
 struct ListWorkers {
   bool offline = false;  // with those that are gone
+  friend bool operator==(const ListWorkers&, const ListWorkers&) = default;
 };
 struct GetWorkers {
   Selection workers;
+  friend bool operator==(const GetWorkers&, const GetWorkers&) = default;
 };
 struct StopWorkers {
   Selection workers;
   bool force = false;  // what ran there is started elsewhere without waiting for the worker's word
+  friend bool operator==(const StopWorkers&, const StopWorkers&) = default;
 };
 
 using ClientRequest =
@@ -101,9 +118,14 @@ using ClientRequest =
 // The request was not carried out. `message` is for people.
 struct Failed {
   std::string message;
+  friend bool operator==(const Failed&, const Failed&) = default;
 };
-struct Done {};  // carried out; nothing more to say
-struct End {};   // the last of a sequence of answers
+struct Done {
+  friend bool operator==(const Done&, const Done&) = default;
+};  // carried out; nothing more to say
+struct End {
+  friend bool operator==(const End&, const End&) = default;
+};  // the last of a sequence of answers
 
 struct ServerInfo {
   std::string server_uid;
@@ -115,10 +137,12 @@ struct ServerInfo {
   uint32_t pid = 0;
   WallTime started;
   std::optional<std::string> journal_path;
+  friend bool operator==(const ServerInfo&, const ServerInfo&) = default;
 };
 
 struct Submitted {
   JobId job;
+  friend bool operator==(const Submitted&, const Submitted&) = default;
 };
 
 enum class JobStatus : uint8_t { kWaiting, kRunning, kFinished, kFailed, kCanceled, kAborted, kOpened };
@@ -139,6 +163,7 @@ struct JobSummary {
 
 struct JobList {
   std::vector<JobSummary> jobs;  // ascending; paged: more follow until End
+  friend bool operator==(const JobList&, const JobList&) = default;
 };
 
 // One task, or a range of tasks that have never left waiting (or were canceled or aborted without starting).
@@ -169,14 +194,17 @@ struct JobDetail {
   uint64_t failed_total = 0;
   std::vector<TaskRow> tasks;  // first page, ascending by id
   bool more_tasks = false;     // TaskPage messages follow
+  friend bool operator==(const JobDetail&, const JobDetail&) = default;
 };
 struct TaskPage {
   JobId job;
   std::vector<TaskRow> tasks;
   bool more_tasks = false;
+  friend bool operator==(const TaskPage&, const TaskPage&) = default;
 };
 struct JobNotFound {  // in the place of a JobDetail
   JobId job;
+  friend bool operator==(const JobNotFound&, const JobNotFound&) = default;
 };
 
 struct ItemResult {  // of cancel, close, stop: per job or worker
@@ -189,10 +217,12 @@ struct ItemResult {  // of cancel, close, stop: per job or worker
 };
 struct ItemResults {
   std::vector<ItemResult> items;  // ascending by id
+  friend bool operator==(const ItemResults&, const ItemResults&) = default;
 };
 struct Forgotten {
   uint64_t forgotten = 0;
   uint64_t ignored = 0;
+  friend bool operator==(const Forgotten&, const Forgotten&) = default;
 };
 
 struct JobProgress {
@@ -200,9 +230,11 @@ struct JobProgress {
   uint64_t jobs_total = 0;
   std::array<uint64_t, kTaskStates> counts{};
   uint64_t tasks_total = 0;
+  friend bool operator==(const JobProgress&, const JobProgress&) = default;
 };
 struct WaitFinished {
   bool nothing_to_wait_for = false;  // no active task in the selection
+  friend bool operator==(const WaitFinished&, const WaitFinished&) = default;
 };
 
 struct WorkerDetail {
@@ -217,12 +249,15 @@ struct WorkerDetail {
   uint64_t running_tasks = 0;
   bool reserved = false;
   std::vector<std::string> last_lines;  // of a worker that ended with a cause
+  friend bool operator==(const WorkerDetail&, const WorkerDetail&) = default;
 };
 struct WorkerList {
   std::vector<WorkerDetail> workers;  // ascending; paged: more follow until End
+  friend bool operator==(const WorkerList&, const WorkerList&) = default;
 };
 struct WorkerNotFound {  // after the list, for each id asked for and unknown
   WorkerId worker;
+  friend bool operator==(const WorkerNotFound&, const WorkerNotFound&) = default;
 };
 
 using ClientReply =

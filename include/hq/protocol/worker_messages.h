@@ -148,7 +148,12 @@ struct Define {
   std::string submit_dir;
   std::string job_name;
   std::optional<std::string> stream_path;
-  std::shared_ptr<const TaskDescription> task;
+  std::shared_ptr<const TaskDescription> task;  // never null in a message
+  friend bool operator==(const Define& a, const Define& b) {
+    return a.definition == b.definition && a.job == b.job && a.job_uid == b.job_uid &&
+           a.server_uid == b.server_uid && a.submit_dir == b.submit_dir && a.job_name == b.job_name &&
+           a.stream_path == b.stream_path && *a.task == *b.task;
+  }
 };
 
 struct Undefine {
