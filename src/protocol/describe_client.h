@@ -1,0 +1,297 @@
+// The client messages: each one's "type" and its description (docs/protocol.md, Client messages).
+#pragma once
+
+#include "hq/protocol/client_messages.h"
+#include "protocol/describe_core.h"
+
+namespace hq {
+
+template <class M>
+inline constexpr std::string_view kTypeName{};
+
+// --- requests ------------------------------------------------------------------------------------------
+
+template <>
+inline constexpr std::string_view kTypeName<msg::GetServerInfo> = "get_server_info";
+template <class V, Is<msg::GetServerInfo> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::StopServer> = "stop_server";
+template <class V, Is<msg::StopServer> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::DebugDump> = "debug_dump";
+template <class V, Is<msg::DebugDump> S>
+void describe(V& v, S& s) {
+  v.field("path", s.path);
+}
+
+// What a submit without ids means: task 0, or one task per entry from 0 on; in an open job the ids follow the
+// largest that exists.
+inline void complete_submit(const MapValue& map, msg::Submit& s) {
+  SubmitDescription& submit = s.submit;
+  if (!map.has("ids") && !submit.is_graph()) {
+    const size_t count = submit.entries ? submit.entries->size() : 1;
+    if (count > UINT32_MAX) return map.fail("too many entries");
+    submit.ids = IdArray::consecutive(0, uint32_t(count));
+    if (!map.has("ids_after_existing")) s.ids_after_existing = s.job.has_value();
+  }
+  if (submit.is_graph() && (!submit.ids.empty() || submit.entries))
+    return map.fail("a graph has neither 'ids' nor 'entries'");
+  if (submit.entries && submit.entries->size() != submit.ids.count())
+    map.fail("'entries' and 'ids' differ in number");
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::Submit> = "submit";
+template <class V, Is<msg::Submit> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("name", s.name);
+  v.field("max_fails", s.max_fails);
+  describe(v, s.submit);
+  v.field("ids_after_existing", s.ids_after_existing);
+  if constexpr (V::kDecodes) {
+    if (v.map().ok()) complete_submit(v.map(), s);
+  }
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::OpenJob> = "open_job";
+template <class V, Is<msg::OpenJob> S>
+void describe(V& v, S& s) {
+  v.field("name", s.name);
+  v.field("max_fails", s.max_fails);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::CloseJobs> = "close_jobs";
+template <class V, Is<msg::CloseJobs> S>
+void describe(V& v, S& s) {
+  v.field("jobs", s.jobs);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::CancelJobs> = "cancel_jobs";
+template <class V, Is<msg::CancelJobs> S>
+void describe(V& v, S& s) {
+  v.field("jobs", s.jobs);
+  v.field("reason", s.reason);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ForgetJobs> = "forget_jobs";
+template <class V, Is<msg::ForgetJobs> S>
+void describe(V& v, S& s) {
+  v.field("jobs", s.jobs);
+  v.field("states", s.states);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ListJobs> = "list_jobs";
+template <class V, Is<msg::ListJobs> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::GetJobs> = "get_jobs";
+template <class V, Is<msg::GetJobs> S>
+void describe(V& v, S& s) {
+  v.field("jobs", s.jobs);
+  v.field("tasks", s.tasks);
+  v.field("ids", s.ids);
+  v.field("states", s.states);
+  v.field("texts", s.texts);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::WaitJobs> = "wait_jobs";
+template <class V, Is<msg::WaitJobs> S>
+void describe(V& v, S& s) {
+  v.field("jobs", s.jobs);
+  v.field("without_close", s.without_close);
+  v.field("progress", s.progress);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ListWorkers> = "list_workers";
+template <class V, Is<msg::ListWorkers> S>
+void describe(V& v, S& s) {
+  v.field("offline", s.offline);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::GetWorkers> = "get_workers";
+template <class V, Is<msg::GetWorkers> S>
+void describe(V& v, S& s) {
+  v.field("workers", s.workers);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::StopWorkers> = "stop_workers";
+template <class V, Is<msg::StopWorkers> S>
+void describe(V& v, S& s) {
+  v.field("workers", s.workers);
+  v.field("force", s.force);
+}
+
+// --- replies -------------------------------------------------------------------------------------------
+
+template <>
+inline constexpr std::string_view kTypeName<msg::Failed> = "failed";
+template <class V, Is<msg::Failed> S>
+void describe(V& v, S& s) {
+  v.field("message", s.message);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::Done> = "done";
+template <class V, Is<msg::Done> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::End> = "end";
+template <class V, Is<msg::End> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ServerInfo> = "server_info";
+template <class V, Is<msg::ServerInfo> S>
+void describe(V& v, S& s) {
+  v.field("server_uid", s.server_uid);
+  v.field("client_host", s.client_host);
+  v.field("client_port", s.client_port);
+  v.field("worker_host", s.worker_host);
+  v.field("worker_port", s.worker_port);
+  v.field("version", s.version);
+  v.field("pid", s.pid);
+  v.field("started", s.started);
+  v.field("journal_path", s.journal_path);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::Submitted> = "submitted";
+template <class V, Is<msg::Submitted> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+}
+
+template <class V, Is<msg::JobSummary> S>
+void describe(V& v, S& s) {
+  v.field("id", s.id);
+  v.field("name", s.name);
+  v.field("is_open", s.is_open);
+  v.field("cancel_reason", s.cancel_reason);
+  v.field("task_count", s.task_count);
+  v.field("counts", s.counts);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::JobList> = "job_list";
+template <class V, Is<msg::JobList> S>
+void describe(V& v, S& s) {
+  v.field("jobs", s.jobs);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::JobDetail> = "job_detail";
+template <class V, Is<msg::JobDetail> S>
+void describe(V& v, S& s) {
+  v.field("info", s.info);
+  v.field("max_fails", s.max_fails);
+  v.field("submitted", s.submitted);
+  v.field("finished", s.finished);
+  v.field("submits", s.submits);
+  v.field("workers", s.workers);
+  v.field("failed_total", s.failed_total);
+  v.field("tasks", s.tasks);
+  v.field("more_tasks", s.more_tasks);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::TaskPage> = "task_page";
+template <class V, Is<msg::TaskPage> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("tasks", s.tasks);
+  v.field("more_tasks", s.more_tasks);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::JobNotFound> = "job_not_found";
+template <class V, Is<msg::JobNotFound> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+}
+
+template <class V, Is<msg::ItemResult> S>
+void describe(V& v, S& s) {
+  v.field("id", s.id);
+  v.field("outcome", s.outcome);
+  v.field("canceled", s.canceled);
+  v.field("already_finished", s.already_finished);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ItemResults> = "item_results";
+template <class V, Is<msg::ItemResults> S>
+void describe(V& v, S& s) {
+  v.field("items", s.items);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::Forgotten> = "forgotten";
+template <class V, Is<msg::Forgotten> S>
+void describe(V& v, S& s) {
+  v.field("forgotten", s.forgotten);
+  v.field("ignored", s.ignored);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::JobProgress> = "job_progress";
+template <class V, Is<msg::JobProgress> S>
+void describe(V& v, S& s) {
+  v.field("jobs_done", s.jobs_done);
+  v.field("jobs_total", s.jobs_total);
+  v.field("counts", s.counts);
+  v.field("tasks_total", s.tasks_total);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::WaitFinished> = "wait_finished";
+template <class V, Is<msg::WaitFinished> S>
+void describe(V& v, S& s) {
+  v.field("nothing_to_wait_for", s.nothing_to_wait_for);
+}
+
+template <class V, Is<msg::WorkerDetail> S>
+void describe(V& v, S& s) {
+  v.field("id", s.id);
+  v.field("config", s.config);
+  v.field("started", s.started);
+  v.field("lost", s.lost);
+  v.field("ended", s.ended);
+  v.field("last_task", s.last_task);
+  v.field("last_task_time", s.last_task_time);
+  v.field("assigned_tasks", s.assigned_tasks);
+  v.field("running_tasks", s.running_tasks);
+  v.field("reserved", s.reserved);
+  v.field("last_lines", s.last_lines);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::WorkerList> = "worker_list";
+template <class V, Is<msg::WorkerList> S>
+void describe(V& v, S& s) {
+  v.field("workers", s.workers);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::WorkerNotFound> = "worker_not_found";
+template <class V, Is<msg::WorkerNotFound> S>
+void describe(V& v, S& s) {
+  v.field("worker", s.worker);
+}
+
+}  // namespace hq
