@@ -20,12 +20,6 @@ void expect_columns(WireReader& r, const char* field, uint32_t columns) {
   if (r.array(field) != columns) r.fail(field, "a table of other columns");
 }
 
-template <class Row>
-void put_header(WireWriter& w, const std::vector<Row>& rows, size_t columns) {
-  HQ_ASSERT(rows.size() <= limits::kMaxRows);
-  w.array(columns);
-}
-
 // --- columns that several tables have ----------------------------------------------------------------------
 
 template <class Row>
@@ -216,7 +210,7 @@ constexpr uint64_t kEager = 2;
 // --------------------------------------------------------------------------------------------------
 
 void put_table(WireWriter& w, const std::vector<StartedTask>& rows) {
-  put_header(w, rows, 5);
+  w.array(5);
   put_tasks(w, rows);
   put_jobs(w, rows);
   put_instance_and_variant(w, rows);
@@ -232,7 +226,7 @@ void read_table(WireReader& r, std::vector<StartedTask>& rows) {
 }
 
 void put_table(WireWriter& w, const std::vector<EndedTask>& rows) {
-  put_header(w, rows, 11);
+  w.array(11);
   put_tasks(w, rows);
   put_jobs_with_uid(w, rows);
   put_instance_and_variant(w, rows);
@@ -262,7 +256,7 @@ void read_table(WireReader& r, std::vector<EndedTask>& rows) {
 }
 
 void put_table(WireWriter& w, const std::vector<HeldTask>& rows) {
-  put_header(w, rows, 5);
+  w.array(5);
   put_tasks(w, rows);
   put_jobs_with_uid(w, rows);
   put_instance_and_variant(w, rows);
@@ -278,7 +272,7 @@ void read_table(WireReader& r, std::vector<HeldTask>& rows) {
 }
 
 void put_table(WireWriter& w, const std::vector<TaskSpan>& rows) {
-  put_header(w, rows, 5);
+  w.array(5);
   put_ranges(w, rows, [](const TaskSpan& row) -> const IdRange& { return row.ids; });
   put_jobs(w, rows);
   put_column(w, rows, 0, [](const TaskSpan& row) { return row.instance.value; });
@@ -293,7 +287,7 @@ void read_table(WireReader& r, std::vector<TaskSpan>& rows) {
 }
 
 void put_table(WireWriter& w, const std::vector<Run>& rows) {
-  put_header(w, rows, 8);
+  w.array(8);
   put_ranges(w, rows, [](const Run& row) -> const IdRange& { return row.ids; });
   put_runs(
       w, rows, 1, [](const Run& a, const Run& b) { return a.definition == b.definition; },
@@ -318,7 +312,7 @@ void read_table(WireReader& r, std::vector<Run>& rows) {
 }
 
 void put_table(WireWriter& w, const std::vector<IdRange>& rows) {
-  put_header(w, rows, 3);
+  w.array(3);
   put_ranges(w, rows, [](const IdRange& row) -> const IdRange& { return row; });
 }
 

@@ -1,4 +1,6 @@
-// The tables inside worker messages: started and ended tasks, inventories, runs, spans.
+// The tables inside worker messages: started and ended tasks, inventories, runs, spans. A reader refuses more
+// than limits::kMaxRows rows; a writer does not look, since what a peer has told may come back to it
+// (unwanted tasks).
 #pragma once
 
 #include <vector>
