@@ -28,15 +28,10 @@ std::string home_directory() {
 
 ServerDir server_dir_of(const GlobalOptions& global) {
   if (!global.server_dir) return {home_directory() + "/.hq-server", true};
-  std::filesystem::path path(*global.server_dir);
-  if (path.is_relative()) {
-    std::error_code
-        ignored;  // without a current directory the path stays as given, and fails where it is used
-    path = std::filesystem::current_path(ignored) / path;
-  }
-  std::string text = path.lexically_normal();
-  if (text.size() > 1 && text.back() == '/') text.pop_back();
-  return {text, false};
+  // Not made shorter or canonical: messages show it as it was written.
+  if (global.server_dir->starts_with('/')) return {*global.server_dir, false};
+  std::error_code ignored;  // without a current directory the path stays as given, and fails where it is used
+  return {std::filesystem::current_path(ignored) / *global.server_dir, false};
 }
 
 }  // namespace hq::cli

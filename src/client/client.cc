@@ -28,14 +28,16 @@ Result<void> Client::pump(std::optional<TimePoint> deadline) {
     while (auto frame = channel_->receive()) {
       auto reply = decode_reply(*frame);
       if (!reply) return Error("The server's answer cannot be read: " + reply.error().message);
+      was_open_ = true;
       auto wanted = answers_.find(reply->id);
       if (wanted != answers_.end()) wanted->second.push_back(std::move(reply->message));
       got = true;
     }
     if (got) return {};
     const DealerChannel::State state = channel_->state();
+    was_open_ |= state == DealerChannel::State::kOpen;
     if (state == DealerChannel::State::kRefused || state == DealerChannel::State::kClosed) {
-      return explain_({state == DealerChannel::State::kRefused, channel_->failure()});
+      return explain_({state == DealerChannel::State::kRefused, channel_->failure(), was_open_});
     }
     if (deadline && *deadline <= ports_.clock.now().mono) return {};
     // What could not be sent now is tried again soon: a full socket does not wake us.
@@ -46,6 +48,13 @@ Result<void> Client::pump(std::optional<TimePoint> deadline) {
     }
     ports_.reactor.wait(wake);
   }
+}
+
+Result<void> Client::stay_until(TimePoint deadline) {
+  while (ports_.clock.now().mono < deadline) {
+    if (auto pumped = pump(deadline); !pumped) return pumped;
+  }
+  return {};
 }
 
 Result<std::optional<msg::ClientReply>> Client::next_until(RequestId request,

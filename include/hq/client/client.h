@@ -28,6 +28,7 @@ class Client {
   struct ConnectionFailure {
     bool refused = false;
     std::string text;
+    bool was_open = false;  // it had been made, and has ended
   };
   // Makes an Error of a failure, with the address and the advice that users see.
   using ExplainFailure = std::function<Error(const ConnectionFailure&)>;
@@ -38,6 +39,8 @@ class Client {
   RequestId send(const msg::ClientRequest& request);
   // The next answer to this request; waits for it. A Failed answer is an Error with its message.
   Result<msg::ClientReply> next(RequestId request);
+  // Waits for `deadline` or the end of the connection, which is an Error.
+  Result<void> stay_until(TimePoint deadline);
   // As next(), but gives up at `deadline` with nothing.
   Result<std::optional<msg::ClientReply>> next_until(RequestId request, std::optional<TimePoint> deadline);
   // One request with one answer of type R.
@@ -59,6 +62,7 @@ class Client {
   ClientPorts ports_;
   ExplainFailure explain_;
   std::unique_ptr<DealerChannel> channel_;
+  bool was_open_ = false;
   uint64_t next_request_ = 1;
   std::deque<Bytes> unsent_;
   std::map<RequestId, std::deque<msg::ClientReply>> answers_;

@@ -11,6 +11,7 @@
 #include "hq/base/clock.h"
 #include "hq/base/result.h"
 #include "hq/client/client.h"
+#include "hq/transport/server_dir.h"
 
 namespace hq::cli {
 
@@ -20,7 +21,10 @@ struct CommandContext {
   // A new conversation with the server; each call makes one. What it stands on outlives the command. The
   // errors are what users see.
   std::function<Result<Client>()> connect;
+  ServerDir server_dir;    // for messages, and for what needs no server
+  RunningVersion running;  // of this program
   Clock* clock = nullptr;
+  std::function<void(TimePoint)> sleep_until;
   // Standard input up to its end.
   std::function<Result<std::string>()> read_stdin;
   LocalFiles* files = nullptr;
