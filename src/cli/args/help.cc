@@ -95,8 +95,7 @@ std::vector<Section> sections_of(const CommandNode& node, const Command& command
   const char* other_form =
       long_form ? "Print help (see a summary with '-h')" : "Print help (see more with '--help')";
   options.front().entries.push_back({"-h, --help", {other_form}});
-  out.insert(out.end(), options.begin() + 1, options.end());
-  out.push_back(options.front());
+  out.insert(out.end(), options.begin(), options.end());
   if (long_form && !global.entries.empty()) out.push_back(global);
   return out;
 }

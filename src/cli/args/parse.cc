@@ -105,7 +105,7 @@ class Walk {
     command.section("");
     command.flag("help", asked.help, "").hidden();
     command.flag("", asked.summary, "").hidden().short_as('h');
-    if (&node == &root_) command.flag("version", asked.version, "Print version.").short_as('V');
+    if (&node == &root_) command.flag("version", asked.version, "Print version").short_as('V');
     root_.declare(command, into_);
   }
 

@@ -3,7 +3,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <regex>
+#include <algorithm>
+#include <sstream>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -29,8 +31,10 @@ std::string stderr_of(Act act) {
   return out;
 }
 
-bool matches(const std::string& text, const char* pattern) {
-  return std::regex_match(text, std::regex(pattern));
+// True if `text` is `pattern`, in which '#' stands for a digit.
+bool matches(std::string_view text, std::string_view pattern) {
+  return std::equal(text.begin(), text.end(), pattern.begin(), pattern.end(),
+                    [](char c, char p) { return p == '#' ? c >= '0' && c <= '9' : c == p; });
 }
 
 log::Config with_filter(const char* rust_log) {
@@ -47,7 +51,7 @@ TEST_CASE("a log line is time to seconds, level and message") {
     log::info("Worker 1 stopped");
     log::debug("not shown");
   });
-  CHECK(matches(out, R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ INFO Worker 1 stopped\n)"));
+  CHECK(matches(out, "####-##-##T##:##:##Z INFO Worker 1 stopped\n"));
 }
 
 TEST_CASE("debug logging uses the full form with milliseconds and a padded level") {
@@ -58,8 +62,9 @@ TEST_CASE("debug logging uses the full form with milliseconds and a padded level
     log::warn("careful");
     log::debug("shown");
   });
-  CHECK(matches(out, R"(\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARN  hyperqueue\] careful\n)"
-                     R"(\[[^ ]+ DEBUG hyperqueue\] shown\n)"));
+  CHECK(matches(out,
+                "[####-##-##T##:##:##.###Z WARN  hyperqueue] careful\n"
+                "[####-##-##T##:##:##.###Z DEBUG hyperqueue] shown\n"));
 }
 
 TEST_CASE("on a terminal the time is black and the level bold and coloured") {
@@ -73,7 +78,8 @@ TEST_CASE("on a terminal the time is black and the level bold and coloured") {
     log::error("gone");
   });
   CHECK(matches(out,
-                "\x1b\\[30m[^ ]+Z\x1b\\[0m \x1b\\[1m\x1b\\[31mERROR\x1b\\[0m gone\n[^\x1b ]+Z ERROR gone\n"));
+                "\x1b[30m####-##-##T##:##:##Z\x1b[0m \x1b[1m\x1b[31mERROR\x1b[0m gone\n"
+                "####-##-##T##:##:##Z ERROR gone\n"));
 }
 
 TEST_CASE("a filter from the environment overrides the level") {
@@ -121,8 +127,13 @@ TEST_CASE("lines of several threads never mix") {
     }
     for (auto& thread : threads) thread.join();
   });
-  const std::regex line("[^ ]+Z INFO (a{50}|b{50}|c{50})\n");
-  auto count = std::distance(std::sregex_iterator(out.begin(), out.end(), line), std::sregex_iterator());
+  int count = 0;
+  std::istringstream lines(out);
+  for (std::string line; std::getline(lines, line);) {
+    for (char name : {'a', 'b', 'c'}) {
+      count += matches(line, "####-##-##T##:##:##Z INFO " + std::string(50, name)) ? 1 : 0;
+    }
+  }
   CHECK(count == 3 * kLines);
 }
 
@@ -138,5 +149,5 @@ TEST_CASE("the second place gets each line without colours and without its end")
     log::info("two");
   });
   REQUIRE(lines.size() == 1);
-  CHECK(matches(lines[0], "[^ \x1b]+Z INFO one"));
+  CHECK(matches(lines[0], "####-##-##T##:##:##Z INFO one"));
 }
