@@ -81,7 +81,14 @@ DealerChannel::State ZmqDealer::state() {
 }
 
 std::optional<Bytes> ZmqDealer::receive() {
+  // Only when there is nothing does it matter whether the connection has come or gone.
+  std::optional<Bytes> frame = receive_now();
+  if (frame) return frame;
   drive(mono_now());
+  return receive_now();
+}
+
+std::optional<Bytes> ZmqDealer::receive_now() {
   if (!winner_) return std::nullopt;
   for (int tries = 0; tries < 64; ++tries) {
     zmq::message_t frame;
@@ -98,7 +105,8 @@ std::optional<Bytes> ZmqDealer::receive() {
 
 SendStatus ZmqDealer::send(BytesView frame) {
   HQ_ASSERT(frame.size() <= settings_.limits.max_frame_bytes);
-  drive(mono_now());
+  // An open connection shows its end to state(), receive() and the wait; each send need not look for it.
+  if (phase_ == Phase::kConnecting) drive(mono_now());
   if (phase_ != Phase::kConnecting && phase_ != Phase::kOpen) return SendStatus::kGone;
   if (phase_ == Phase::kOpen && flush_pending()) {
     if (send_part(winner_->socket(), frame.data(), frame.size(), false) == 0) {

@@ -32,7 +32,6 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   void set_linger(Duration linger);
 
  private:
-  // Named the same whether libzmq, the system's resolver or the wire decided it.
   enum class Phase { kConnecting, kOpen, kEnding, kClosed, kRefused };
 
   struct Try {
@@ -46,6 +45,7 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   void add_polls(std::vector<pollfd>& polls) const override;
   std::optional<TimePoint> wait_deadline() const override;
 
+  std::optional<Bytes> receive_now();
   void drive(TimePoint now);
   void drive_connecting(TimePoint now);
   void time_out();

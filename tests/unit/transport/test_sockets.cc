@@ -369,6 +369,21 @@ TEST_CASE("a goodbye that lingers arrives although the channel is closed at once
   for (int i = 0; i < 100; ++i) CHECK(world.next_at_router()->frame == std::to_string(i));
 }
 
+TEST_CASE("a program that ends waits for its lingering goodbye") {
+  RealWorld world(true);
+  auto transport = std::move(*Transport::make());
+  ConnectorOptions options;
+  options.load = [&]() -> Result<AccessRecord> { return world.record(); };
+  auto dealer = std::move(*transport->make_connector(options)->connect());
+  REQUIRE(world.until([&] { return dealer->state() == State::kOpen; }));
+
+  REQUIRE(dealer->send("goodbye") == SendStatus::kSent);
+  close_with_linger(std::move(dealer), 5s);
+  transport.reset();
+
+  CHECK(world.next_at_router()->frame == "goodbye");
+}
+
 TEST_CASE(
     "without descriptors the server neither spins nor loses the port, and goes on when there are some") {
   RealWorld world(true);
