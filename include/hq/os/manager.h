@@ -21,7 +21,6 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 
 [[nodiscard]] Environment current_environment();
 
-
 enum class ManagerChoice : uint8_t { kDetect, kNone, kPbs, kSlurm };  // --manager
 
 struct Manager {
