@@ -78,13 +78,6 @@ std::string_view errno_kind(int errnum) {
   }
 }
 
-// "Os { code: 2, kind: NotFound, message: "No such file or directory" }"
-std::string os_debug_text(int errnum) {
-  char buffer[256];
-  return fmt::format("Os {{ code: {}, kind: {}, message: {} }}", errnum, errno_kind(errnum),
-                     debug_text(strerror_r(errnum, buffer, sizeof buffer)));
-}
-
 std::string directory_text(std::string_view channel, std::string_view path, bool remove_if_finished,
                            int errnum) {
   return fmt::format("Cannot create {} directory at File {{ path: {}, on_close: {} }}: {}", channel,
@@ -92,6 +85,12 @@ std::string directory_text(std::string_view channel, std::string_view path, bool
 }
 
 }  // namespace
+
+std::string os_debug_text(int errnum) {
+  char buffer[256];
+  return fmt::format("Os {{ code: {}, kind: {}, message: {} }}", errnum, errno_kind(errnum),
+                     debug_text(strerror_r(errnum, buffer, sizeof buffer)));
+}
 
 std::string_view signal_name(int signal) {
   switch (signal) {
@@ -216,6 +215,28 @@ std::string working_directory_text(int errnum) {
 
 std::string task_directory_text(int errnum) {
   return "Could not create task directory: " + os_error_text(errnum);
+}
+
+std::string failure_text(const Failure& failure) {
+  switch (failure.kind) {
+    case FailureKind::kExit:
+      return failure.code < 0 ? exit_failure_text(-1, -failure.code) : exit_failure_text(failure.code, 0);
+    case FailureKind::kErrorFile:
+      return error_file_text(failure.text);
+    case FailureKind::kTimeLimit:
+      return std::string(kTimeLimitReached);
+    case FailureKind::kCrashLimit:
+      return fmt::format(
+          "Task was running on a worker that was lost; the task has occurred {} times in this situation and "
+          "limit was reached.",
+          failure.code);
+    case FailureKind::kNeverRestart:
+      return "Task was running on a lost worker while never restart flag was set.";
+    case FailureKind::kLaunch:
+    case FailureKind::kBeforeLaunch:
+      break;
+  }
+  return failure.text;
 }
 
 }  // namespace hq

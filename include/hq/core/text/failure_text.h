@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hq/core/failure.h"
+
 namespace hq {
 
 inline constexpr std::string_view kTimeLimitReached = "Time limit reached";
@@ -33,5 +35,11 @@ inline constexpr size_t kErrorFileBytes = 2048;
 [[nodiscard]] std::string open_output_text(int errnum);
 [[nodiscard]] std::string working_directory_text(int errnum);
 [[nodiscard]] std::string task_directory_text(int errnum);
+
+// A stored failure, as users see it.
+[[nodiscard]] std::string failure_text(const Failure& failure);
+
+// "Os { code: 2, kind: NotFound, message: "No such file or directory" }"
+[[nodiscard]] std::string os_debug_text(int errnum);
 
 }  // namespace hq

@@ -1,0 +1,86 @@
+// hq job wait, hq job progress, and the waiting that submit does.
+#include <fmt/format.h>
+
+#include "cli/commands/answers.h"
+#include "cli/commands/job_commands.h"
+#include "cli/commands/job_printers.h"
+#include "cli/commands/selection.h"
+#include "cli/commands/waiting.h"
+#include "cli/output/progress_bar.h"
+#include "hq/base/log.h"
+
+namespace hq::cli {
+namespace {
+
+msg::WaitJobs progress_request(msg::Selection jobs) {
+  return {std::move(jobs), /*without_close=*/false, /*progress=*/true};
+}
+
+void announce(uint64_t jobs, uint64_t tasks) {
+  log::info(fmt::format("Waiting for {} with {}", counted(jobs, "job"), counted(tasks, "task")));
+}
+
+void draw(const msg::JobProgress& progress, Output& output) {
+  output.print_raw(
+      progress_line(counts_of(progress.counts), progress.jobs_done, progress.jobs_total, output.style()));
+}
+
+}  // namespace
+
+Result<void> wait_for_jobs(Client& client, const msg::Selection& jobs, bool without_close) {
+  auto done = client.call<msg::WaitFinished>(msg::WaitJobs{jobs, without_close, /*progress=*/false});
+  return done ? Result<void>() : done.error();
+}
+
+Result<bool> print_progress(Answers& answers, Output& output) {
+  for (bool first = true;; first = false) {
+    auto reply = answers.take();
+    if (!reply) return reply.error();
+    if (!*reply) return Error("The server ended its answer without saying that the jobs are done");
+    if (const auto* finished = std::get_if<msg::WaitFinished>(&**reply)) {
+      return !(first && finished->nothing_to_wait_for);
+    }
+    const auto* progress = std::get_if<msg::JobProgress>(&**reply);
+    if (progress == nullptr) return unexpected_answer(**reply);
+    const StateCounts counts = counts_of(progress->counts);
+    if (first) announce(progress->jobs_total, counts.waiting + counts.running);
+    draw(*progress, output);
+  }
+}
+
+Result<void> show_progress_of_submitted(Client& client, JobId id, Output& output) {
+  Answers answers = Answers::to(client, progress_request(selection_of(id)));
+  auto shown = print_progress(answers, output);
+  if (!shown) return shown.error();
+  if (*shown) return {};
+  // All of it was over before we could ask: what is left to show is the end.
+  auto job = client.call<msg::JobDetail>(msg::GetJobs{selection_of(id), msg::GetJobs::Tasks::kNone, {}, {}});
+  if (!job) return job.error();
+  if (job->info.task_count == 0) {
+    log::warn("There are no jobs to wait for");
+    return {};
+  }
+  announce(1, job->info.task_count);
+  draw({.jobs_done = job->info.is_open ? 0u : 1u, .jobs_total = 1, .counts = job->info.counts}, output);
+  return {};
+}
+
+int run_job_wait(const JobWaitOptions& options, const CommandContext& context, Output& output) {
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  auto waited = wait_for_jobs(*client, selection_of(options.selector), options.without_close);
+  if (!waited) return output.print_error(waited.error());
+  return output.finish();
+}
+
+int run_job_progress(const JobProgressOptions& options, const CommandContext& context, Output& output) {
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  Answers answers = Answers::to(*client, progress_request(selection_of(options.selector)));
+  auto shown = print_progress(answers, output);
+  if (!shown) return output.print_error(shown.error());
+  if (!*shown) log::warn("There are no jobs to wait for");
+  return output.finish();
+}
+
+}  // namespace hq::cli

@@ -1,0 +1,95 @@
+// hq submit, hq job submit.
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "cli/commands/entries.h"
+#include "cli/commands/job_commands.h"
+#include "cli/commands/selection.h"
+#include "cli/commands/submit_config.h"
+#include "cli/commands/submit_request.h"
+#include "cli/commands/waiting.h"
+#include "hq/base/log.h"
+
+namespace hq::cli {
+namespace {
+
+constexpr size_t kBigFile = size_t{100} << 20;
+
+// Options that neither server nor workers can honour yet are refused, never ignored.
+Result<void> check_supported(const SubmitOptions& options) {
+  std::string_view option;
+  if (options.config.stream) option = "--stream";
+  if (options.log) option = "--log";
+  if (options.on_notify) option = "--on-notify";
+  if (option.empty()) return {};
+  return Error(fmt::format("The option {} is not supported by this version of hq", option));
+}
+
+Result<std::string> read_entry_file(const std::string& path, LocalFiles& files) {
+  LocalFiles::Content content = files.read(path);
+  if (content.errnum != 0) return os_error(content.errnum);
+  if (content.bytes.size() > kBigFile) {
+    log::warn(fmt::format("Reading a big file: {} has {} MiB", path, content.bytes.size() >> 20));
+  }
+  return std::move(content.bytes);
+}
+
+Result<std::optional<Entries>> read_entries(const TaskConfigOptions& config, LocalFiles& files) {
+  if (!config.each_line && !config.from_json) return std::optional<Entries>();
+  const std::string& path = config.each_line ? *config.each_line : *config.from_json;
+  log::info(fmt::format("Reading {}file: {}", config.each_line ? "" : "json ", path));
+  auto content = read_entry_file(path, files);
+  if (!content) return content.error();
+  auto entries = config.each_line ? entries_of_lines(std::move(*content)) : entries_of_json(*content, path);
+  if (!entries) return entries.error();
+  return std::optional(std::move(*entries));
+}
+
+Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& context, Output& output) {
+  if (auto supported = check_supported(options); !supported) return supported.error();
+  SubmitFacts facts;
+  facts.submit_dir = context.working_directory;
+  if (options.job) facts.job = JobId(*options.job);
+  if (options.use_stdin) {
+    output.print_raw("Reading data from stdin. In the interactive mode press Ctrl-D to submit.\n");
+    auto data = context.read_stdin();
+    if (!data) return data.error();
+    facts.stdin_data = std::move(*data);
+  }
+  auto resolved = resolve_directives(options, facts.stdin_data, *context.files);
+  if (!resolved) return resolved.error();
+  SubmitOptions merged;
+  merged.config = resolved->config;
+  if (auto supported = check_supported(merged); !supported) return supported.error();
+  auto entries = read_entries(resolved->config, *context.files);
+  if (!entries) return entries.error();
+  facts.entries = std::move(*entries);
+  auto request = make_submit(std::move(*resolved), std::move(facts));
+  if (!request) return request.error();
+  for (const std::string& warning : request->warnings) log::warn(warning);
+  return std::move(request->message);
+}
+
+}  // namespace
+
+int run_submit(const SubmitOptions& options, const CommandContext& context, Output& output) {
+  // Connecting goes on while files are read.
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  auto message = prepare(options, context, output);
+  if (!message) return output.print_error(message.error());
+  auto submitted = client->call<msg::Submitted>(std::move(*message));
+  if (!submitted) return output.print_error(submitted.error());
+  output.print_line(fmt::format("Job submitted {}, job ID: {}",
+                                output.style().paint(Color::kGreen, "successfully"), submitted->job.value));
+  output.print_json_id(submitted->job.value);
+  output.print_quiet(submitted->job.text());
+  Result<void> waited;
+  if (options.wait) waited = wait_for_jobs(*client, selection_of(submitted->job), /*without_close=*/false);
+  if (options.progress) waited = show_progress_of_submitted(*client, submitted->job, output);
+  if (!waited) return output.print_error(waited.error());
+  return output.finish();
+}
+
+}  // namespace hq::cli
