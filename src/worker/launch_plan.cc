@@ -125,6 +125,10 @@ TaskPaths paths_of(const Task& task) {
   return resolve_task_paths(definition.task->program, values, task.attempt.task, task.attempt.instance);
 }
 
+bool has_task_dir(const Task& task) {
+  return task.definition->task->task_dir || task.request().variant.nodes > 0;
+}
+
 Result<LaunchRequest> plan_launch(const Task& task, const ResourceClaim& claim, std::string_view dir_name,
                                   const WorkerFacts& facts) {
   const TaskDescription& description = *task.definition->task;
@@ -135,7 +139,7 @@ Result<LaunchRequest> plan_launch(const Task& task, const ResourceClaim& claim, 
   if (task.entry) request.env.emplace_back("HQ_ENTRY", *task.entry);
   if (!several_nodes) add_resources(task, claim, request.env);
   if (auto pinned = add_pinning(task, claim, request); !pinned) return pinned.error();
-  if (description.task_dir || several_nodes) {
+  if (has_task_dir(task)) {
     request.task_dir = facts.work_dir + "/" + std::string(dir_name);
     request.env.emplace_back("HQ_TASK_DIR", request.task_dir);
     request.env.emplace_back("HQ_ERROR_FILENAME", request.task_dir + "/hq-error");

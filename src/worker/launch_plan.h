@@ -26,6 +26,8 @@ struct WorkerFacts {
 [[nodiscard]] LaunchTemplate make_launch_template(const Definition& definition, uint8_t variant,
                                                   const WorkerFacts& facts);
 
+[[nodiscard]] bool has_task_dir(const Task& task);
+
 // One launch; its id, template and predecessor are left to the caller. `dir_name` names the task directory,
 // if the task has one. The message of an Error is why the task fails.
 [[nodiscard]] Result<LaunchRequest> plan_launch(const Task& task, const ResourceClaim& claim,

@@ -1,6 +1,7 @@
 #include "worker/reports.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "hq/base/assert.h"
 #include "hq/protocol/limits.h"
@@ -24,6 +25,10 @@ void Reports::add_started(msg::StartedTask task, bool at_once, TimePoint now) {
 }
 
 void Reports::add_ended(msg::EndedTask task, bool at_once, TimePoint now) {
+  std::erase_if(started_, [&](const Started& started) {
+    return std::tie(started.task.job, started.task.task, started.task.instance) ==
+           std::tie(task.job, task.task, task.instance);
+  });
   ended_.push_back({0, std::move(task), now});
   at_once_ = at_once_ || at_once;
 }
@@ -41,7 +46,7 @@ msg::Report Reports::take(TimePoint now) {
   HQ_ASSERT(!started_.empty() || !ended_.empty());
   msg::Report report;
   report.number = ++last_report_;
-  // Starts first: an end never travels before its start.
+  // A start that has not been told by now travels before any end.
   while (!started_.empty() && report.started.size() < kMostPerReport) {
     report.started.push_back(started_.front().task);
     report.started.back().ago_s = seconds_between(started_.front().at, now);

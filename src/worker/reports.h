@@ -1,7 +1,8 @@
 // What the server has to be told of starts and ends, and what it has not acknowledged yet.
 //
 // Report numbers grow over the worker's whole life. An end stays here, with the number of the report it was
-// in, until that number is acknowledged; a hello lists all that are left. A start is told once: after a lost
+// in, until that number is acknowledged; a hello lists all that are left. A start is told once, and not at
+// all if the end is known before it could be: an end says all that its start would have. After a lost
 // connection the inventory says what runs.
 #pragma once
 

@@ -79,7 +79,8 @@ void Worker::State::start_backlog(Now now) {
 
 // Completes what every launch of this task needs. False if the task has failed instead.
 bool Worker::State::prepare(Task& task, const ResourceClaim& claim, LaunchRequest& request, Now now) {
-  auto planned = plan_launch(task, claim, "t" + ports.random.alphanumeric(6), facts);
+  const std::string directory = has_task_dir(task) ? "t" + ports.random.alphanumeric(6) : "";
+  auto planned = plan_launch(task, claim, directory, facts);
   if (!planned) {
     report_end(task, msg::EndedTask::Outcome::kFailed, {}, {FailureKind::kLaunch, 0, planned.error().message},
                now);

@@ -350,6 +350,19 @@ TEST_CASE("reports leave at once when the backlog is empty or somebody waits") {
   CHECK(ended_in(w.heard<msg::Report>()) == Ids{2});
 }
 
+TEST_CASE("a start and an end that would share a report are told as the end alone") {
+  World w(1);
+  w.register_worker();
+  w.say(task(1).message());
+  w.say(msg::RunTasks{{run(1, 1, 3)}});
+  w.launcher.end(w.launcher.launch_of(1), 0, 0, 1ms);
+  w.turn();
+  w.advance(3ms);
+  const auto report = w.heard<msg::Report>();
+  CHECK(started_in(report) == Ids{2});
+  CHECK(ended_in(report) == Ids{1});
+}
+
 TEST_CASE("a socket that takes no more gets the rest later, in order") {
   World w(1);
   w.register_worker();
