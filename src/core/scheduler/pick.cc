@@ -38,8 +38,16 @@ std::vector<AssignedRange> pick(const State& state, const Placed& placed) {
       }
     }
     for (const IdRange& range : tasks.fresh.lowest(left)) {
-      out.push_back({key.job, range, InstanceId(0), placed.variant, placed.slot});
       left -= range.count();
+      if (!group.submit().is_graph()) {
+        out.push_back({key.job, range, InstanceId(0), placed.variant, placed.slot});
+        continue;
+      }
+      // Each task of a graph has a definition of its own, and a range has one.
+      for (uint64_t id = range.first; id <= range.last; id += range.step) {
+        const auto one = uint32_t(id);
+        out.push_back({key.job, {one, one, 1}, InstanceId(0), placed.variant, placed.slot});
+      }
     }
   }
   return out;

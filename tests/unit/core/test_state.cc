@@ -109,6 +109,26 @@ TEST_CASE("short tasks are kept in a backlog, long ones are not") {
   CHECK(slow.state.find_worker(other)->backlog == 0);
 }
 
+TEST_CASE("tasks of a graph are handed out one by one, to the backlog too") {
+  World w;
+  const WorkerId worker = w.add_worker(1);
+  test::SubmitBuilder graph = submit();
+  for (uint32_t id = 0; id < 50; ++id) graph.task(id);
+  const JobId job = w.add_job(graph);
+  w.schedule();
+  w.end(worker, job, 0, true, 0.001F);
+
+  w.schedule();
+
+  const WorkerState& holder = *w.state.find_worker(worker);
+  REQUIRE(holder.backlog > 5);
+  CHECK(holder.backlog_of.size() == holder.backlog);
+  for (const AssignedRange& range : holder.assigned) CHECK(range.ids.count() == 1);
+  w.start(worker, job, 1);
+  w.end(worker, job, 1, true, 0.001F);
+  for (uint32_t id = 2; id < holder.backlog; ++id) w.end(worker, job, id, true, 0.001F);
+}
+
 TEST_CASE("a lost worker's tasks wait again under a higher instance") {
   World w;
   const WorkerId worker = w.add_worker(2);
