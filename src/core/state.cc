@@ -523,6 +523,10 @@ void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
     }
     Job& owner = *found->first;
     const Job::Place* place = &found->second;
+    if (start.variant >= classes_.needs(place->group->klass(place->position)).size()) {
+      ++effects.set_aside;
+      continue;
+    }
     TaskChunk& chunk = place->chunk();
     const uint32_t row = place->row();
     const RowState was = chunk.state(row);
@@ -565,7 +569,8 @@ void State::on(const TasksEnded& e, WallTime time, Effects& effects) {
     leave_worker(holder, *place, was);
     const bool started = end.finished || end.failure.kind != FailureKind::kBeforeLaunch;
     if (was != RowState::kRunning && started) {
-      chunk.set_variant(row, end.variant);
+      if (end.variant < classes_.needs(place->group->klass(place->position)).size())
+        chunk.set_variant(row, end.variant);
       note_start(owner, holder, *place, end.task.task,
                  end.at - Duration(int64_t(double{end.usage.ran_s} * 1e9)));
     }
