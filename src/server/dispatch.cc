@@ -28,8 +28,8 @@ void Server::Impl::schedule() {
     WorkerSession* session = sessions.of(retraction.worker);
     if (session == nullptr) continue;
     session->retraction = next_retraction++;
-    send_now(session->peer, session->session,
-             msg::Retract{*session->retraction, retraction.definition, retraction.count});
+    send_ahead(session->peer, session->session,
+               msg::Retract{*session->retraction, retraction.definition, retraction.count});
   }
   if (placement.again_in) schedule_at = now_.mono + *placement.again_in;
 }

@@ -28,7 +28,9 @@ struct Server::Impl {
   std::optional<TimePoint> turn(Now now);
   void read_workers();
   void read_clients();
+  void begin_stopping();
   void commit_and_send();
+  void end_stopping();
   std::optional<TimePoint> next_deadline();
 
   // --- what handlers may do (server.cc) -------------------------------------------------------------------
@@ -36,6 +38,7 @@ struct Server::Impl {
   Effects record(Event event);
   void send(PeerId worker_peer, SessionId session, const msg::ToWorker& message);
   void send_now(PeerId worker_peer, SessionId session, const msg::ToWorker& message);
+  void send_ahead(PeerId worker_peer, SessionId session, const msg::ToWorker& message);
   void reply(PeerId client, RequestId id, const msg::ClientReply& message);
   void after_event(const Effects& effects);
   // What a task's failure brings with it: max-fails, dependents.
@@ -46,7 +49,9 @@ struct Server::Impl {
   void on_worker_frame(PeerId from, BytesView frame);
   void on_hello(PeerId from, msg::Hello&& page);
   void complete_hello(PeerId from);
+  [[nodiscard]] const WorkerState* known_worker(const msg::Hello& hello) const;
   void adopt(WorkerSession& session, const msg::Hello& hello, msg::Welcome& welcome);
+  void release_unlisted(WorkerId worker, const msg::Hello& hello);
   void on_report(WorkerSession& session, const msg::Report& report);
   void on_started(WorkerId worker, const std::vector<msg::StartedTask>& rows);
   void on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows);
@@ -109,6 +114,9 @@ struct Server::Impl {
   TimePoint next_check{};  // of silence and idleness
   std::optional<TimePoint> probe_again;
   bool stopping = false;
+  // ServerStopped is recorded; from when it is safe on, peers that take nothing are waited for until then.
+  bool stop_recorded = false;
+  std::optional<TimePoint> stop_until;
   bool stop_sent = false;
   uint64_t bad_frames = 0;
 };

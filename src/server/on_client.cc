@@ -383,7 +383,12 @@ void Server::Impl::on(PeerId from, RequestId id, msg::StopWorkers&& request) {
       link->stopping = WorkerLink::Stopping{LossReason::kStopped, now_.mono};
       closed.insert(worker_id);
       if (WorkerSession* session = sessions.of(worker_id)) {
-        send(session->peer, session->session, msg::StopWorker{msg::StopWorker::Reason::kStop});
+        const msg::StopWorker stop{msg::StopWorker::Reason::kStop};
+        if (request.force) {
+          send_now(session->peer, session->session, stop);  // what is queued goes with the worker
+        } else {
+          send(session->peer, session->session, stop);
+        }
       }
       if (request.force) lose_worker(worker_id, LossReason::kStopped, "stopped by force");
     }

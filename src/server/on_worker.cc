@@ -103,6 +103,20 @@ void Server::Impl::on_hello(PeerId from, msg::Hello&& page) {
   if (sessions.find(from)->hello->last_page) complete_hello(from);
 }
 
+// The living worker that says this hello; one that has not heard its number yet is known by its uid.
+const WorkerState* Server::Impl::known_worker(const msg::Hello& hello) const {
+  if (hello.worker.value != 0) {
+    const WorkerState* worker =
+        hello.server_uid == state.server_uid() ? state.find_worker(hello.worker) : nullptr;
+    const bool same = worker != nullptr && worker->alive() && worker->uid == hello.worker_uid;
+    return same ? worker : nullptr;
+  }
+  for (const auto& [id, worker] : state.alive_workers()) {
+    if (worker->uid == hello.worker_uid) return worker;
+  }
+  return nullptr;
+}
+
 void Server::Impl::complete_hello(PeerId from) {
   WorkerSession& session = *sessions.find(from);
   const msg::Hello hello = std::move(*session.hello);
@@ -110,12 +124,10 @@ void Server::Impl::complete_hello(PeerId from) {
   session.session = SessionId(next_session++);
   session.last_report = hello.last_report;
 
-  const WorkerState* before = hello.worker.value == 0 || hello.server_uid != state.server_uid()
-                                  ? nullptr
-                                  : state.find_worker(hello.worker);
-  const bool returns = before != nullptr && before->alive() && before->uid == hello.worker_uid;
+  const WorkerState* before = known_worker(hello);
+  const bool returns = before != nullptr;
   if (returns) {
-    WorkerLink& link = sessions.add_link(hello.worker);
+    WorkerLink& link = sessions.add_link(before->id);
     if (link.peer && *link.peer != from) {
       const WorkerSession* other = sessions.find(*link.peer);
       if (other != nullptr && other->hello_counter > hello.counter) {
@@ -125,7 +137,7 @@ void Server::Impl::complete_hello(PeerId from) {
       to_workers.drop(*link.peer);
       sessions.close(*link.peer);
     }
-    session.worker = hello.worker;
+    session.worker = before->id;
   } else {
     session.worker = state.next_worker_id();
     record(WorkerConnected{session.worker, hello.worker_uid, std::make_shared<WorkerConfig>(*hello.config)});
@@ -175,6 +187,7 @@ void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, msg::W
     }
   }
   if (!starts.empty()) record(TasksStarted{worker, std::move(starts)});
+  release_unlisted(worker, hello);
   std::vector<ReturnedTask> disowned;
   for (const AssignedRange& range : state.find_worker(worker)->assigned) {
     for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
@@ -185,6 +198,20 @@ void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, msg::W
     }
   }
   if (!disowned.empty()) record(TasksReturned{worker, std::move(disowned)});
+}
+
+// What was canceled here and is not held there any more has ended: its end was said before, on a connection
+// that lost it.
+void Server::Impl::release_unlisted(WorkerId worker, const msg::Hello& hello) {
+  std::vector<std::pair<JobTask, InstanceId>> ended;
+  for (const auto& [task, lingering] : state.find_worker(worker)->lingering) {
+    const bool held = std::any_of(hello.held.begin(), hello.held.end(),
+                                  [&, t = task, i = lingering.instance](const auto& h) {
+                                    return JobTask{h.job, h.task} == t && h.instance == i;
+                                  });
+    if (!held) ended.emplace_back(task, lingering.instance);
+  }
+  for (const auto& [task, instance] : ended) state.release_lingering(worker, task, instance);
 }
 
 // --- reports
@@ -260,7 +287,7 @@ void Server::Impl::on_returned(WorkerSession& session, const msg::Returned& retu
 }
 
 void Server::Impl::on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat) {
-  send_now(session.peer, session.session, msg::HeartbeatAck{heartbeat.counter});
+  send_ahead(session.peer, session.session, msg::HeartbeatAck{heartbeat.counter});
 }
 
 // --- ends

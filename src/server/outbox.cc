@@ -1,5 +1,7 @@
 #include "server/outbox.h"
 
+#include <utility>
+
 namespace hq {
 
 void Outbox::send(PeerId to, Bytes frame) {
@@ -9,6 +11,16 @@ void Outbox::send(PeerId to, Bytes frame) {
 
 void Outbox::send_now(PeerId to, BytesView frame) {
   (void)channel_.send(to, frame);
+}
+
+void Outbox::send_ahead(PeerId to, Bytes frame) {
+  if (channel_.send(to, frame) != SendStatus::kFull) return;
+  std::deque<Item>& queue = queues_[to];
+  size_t ahead = 0;
+  while (ahead < queue.size() && queue[ahead].commit == kAhead) ++ahead;
+  queue.insert(queue.begin() + ptrdiff_t(ahead), {kAhead, std::move(frame)});
+  if (ahead == kMostAhead) queue.pop_front();
+  stuck_ = true;
 }
 
 void Outbox::close_turn(CommitNumber commit) {

@@ -19,8 +19,11 @@ class Outbox {
 
   // Rests on everything recorded up to now, the running turn included.
   void send(PeerId to, Bytes frame);
-  // Passes by the queue (heartbeats, refusals): leaves at once or, when the peer takes nothing now, never.
+  // Passes by the queue (refusals): leaves at once or, when the peer takes nothing now, never.
   void send_now(PeerId to, BytesView frame);
+  // Rests on no commit (answers to heartbeats, retractions): leaves at once or, when the peer takes nothing
+  // now, before all else that waits for it. Of those that wait only the newest few are kept.
+  void send_ahead(PeerId to, Bytes frame);
   // What was sent this turn rests on this commit.
   void close_turn(CommitNumber commit);
   // Sends what is safe. Returns the peers that turned out to be gone; what was queued for them is dropped.
@@ -38,6 +41,8 @@ class Outbox {
     Bytes frame;
   };
   static constexpr CommitNumber kOpen = ~CommitNumber{0};
+  static constexpr CommitNumber kAhead = 0;  // safe from the start
+  static constexpr size_t kMostAhead = 16;
   RouterChannel& channel_;
   std::map<PeerId, std::deque<Item>> queues_;
   std::vector<PeerId> touched_;  // got something this turn

@@ -13,7 +13,8 @@ namespace {
 // A fair share of one turn; what is left over is read in the next.
 constexpr int kWorkerFrames = 2000;
 constexpr int kClientFrames = 200;
-constexpr size_t kPagesAhead = 2;  // pages made ahead of a client
+constexpr size_t kPagesAhead = 2;    // pages made ahead of a client
+constexpr Duration kLastSends = 1s;  // when stopping, for peers whose sockets are full
 
 }  // namespace
 
@@ -53,18 +54,27 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
   read_clients();
   on_timer();
   if (wake_scheduler || (schedule_at && *schedule_at <= now_.mono)) schedule();
-  if (stopping && !stop_sent) {
-    record(ServerStopped{});
-    for (auto& [peer, session] : sessions.all()) {
-      if (session.worker.value != 0)
-        send(peer, session.session, msg::StopWorker{msg::StopWorker::Reason::kServerStops});
-    }
-  }
+  if (stopping && !stop_recorded) begin_stopping();
   pump_pages();
   commit_and_send();
   last_turn = now_.mono;
-  if (stopping && to_workers.empty() && to_clients.empty()) stop_sent = true;
+  if (stop_recorded && !stop_sent) end_stopping();
   return next_deadline();
+}
+
+void Server::Impl::begin_stopping() {
+  stop_recorded = true;
+  record(ServerStopped{});
+  for (auto& [peer, session] : sessions.all()) {
+    if (session.worker.value != 0)
+      send(peer, session.session, msg::StopWorker{msg::StopWorker::Reason::kServerStops});
+  }
+}
+
+void Server::Impl::end_stopping() {
+  if (ports.journal.committed() >= last_commit && !stop_until) stop_until = now_.mono + kLastSends;
+  const bool all_sent = to_workers.empty() && to_clients.empty();
+  stop_sent = all_sent || (stop_until && now_.mono >= *stop_until);
 }
 
 void Server::Impl::read_workers() {
@@ -134,7 +144,8 @@ void Server::Impl::commit_and_send() {
 std::optional<TimePoint> Server::Impl::next_deadline() {
   TimePoint next = next_check;
   auto earlier = [&](TimePoint t) { next = std::min(next, t); };
-  if (wake_scheduler || !workers_drained || (stopping && !stop_sent)) return now_.mono;
+  if (wake_scheduler || !workers_drained || (stopping && !stop_recorded)) return now_.mono;
+  if (stop_until) earlier(*stop_until);
   if (schedule_at) earlier(*schedule_at);
   if (probe_again) earlier(*probe_again);
   if (to_workers.stuck() || to_clients.stuck() || !pages.empty()) earlier(now_.mono + 1ms);
@@ -158,6 +169,10 @@ void Server::Impl::send(PeerId peer, SessionId session, const msg::ToWorker& mes
 
 void Server::Impl::send_now(PeerId peer, SessionId session, const msg::ToWorker& message) {
   to_workers.send_now(peer, encode(session, message));
+}
+
+void Server::Impl::send_ahead(PeerId peer, SessionId session, const msg::ToWorker& message) {
+  to_workers.send_ahead(peer, encode(session, message));
 }
 
 void Server::Impl::reply(PeerId client, RequestId id, const msg::ClientReply& message) {
