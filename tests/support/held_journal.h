@@ -1,0 +1,44 @@
+// A journal in memory whose commits become safe only when the test says so.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "hq/base/assert.h"
+#include "hq/journal/journal.h"
+
+namespace hq::test {
+
+class HeldJournal final : public Journal {
+ public:
+  // `outlives`: workers are promised that the server may come back.
+  explicit HeldJournal(bool outlives = false) : outlives_(outlives) {}
+
+  CommitNumber append(std::vector<Record> records) override {
+    HQ_ASSERT(!records.empty());
+    commits_.push_back(std::move(records));
+    if (!holding_) committed_ = commits_.size();
+    return commits_.size();
+  }
+  CommitNumber committed() override { return committed_; }
+  [[nodiscard]] bool outlives_server() const override { return outlives_; }
+
+  // From now on commits are not safe by themselves.
+  void hold() { holding_ = true; }
+  void confirm(uint64_t n) { committed_ = std::min<CommitNumber>(committed_ + n, commits_.size()); }
+  // All that was held is safe, and what comes too.
+  void release() {
+    holding_ = false;
+    committed_ = commits_.size();
+  }
+  [[nodiscard]] const std::vector<std::vector<Record>>& commits() const { return commits_; }
+
+ private:
+  bool outlives_;
+  bool holding_ = false;
+  CommitNumber committed_ = 0;
+  std::vector<std::vector<Record>> commits_;
+};
+
+}  // namespace hq::test

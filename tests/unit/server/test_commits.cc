@@ -1,0 +1,210 @@
+// Nobody is told before it is safe.
+#include <doctest/doctest.h>
+
+#include "test_server.h"
+
+using namespace hq;
+using namespace hq::test;
+
+TEST_CASE("a welcome waits for the commit of the registration") {
+  TestServer s;
+  TestWorker& w = s.connect(worker_config(1));
+  s.journal.hold();
+
+  w.say(w.hello());
+  s.turn();
+  CHECK(w.heard_nothing());
+  s.journal.confirm(1);
+  s.turn();
+
+  CHECK(w.heard<msg::Welcome>().worker == WorkerId(1));
+}
+
+TEST_CASE("answers and runs wait for the commit of the submit and of the assignment") {
+  TestServer s;
+  TestWorker& w = s.add_worker(1);
+  s.journal.hold();
+  const PeerId client = s.new_client();
+  msg::Submit message;
+  message.submit = submit().value();
+
+  s.request(client, message);
+  s.settle();
+
+  CHECK(s.replies(client).empty());
+  CHECK(w.heard_nothing());
+  s.journal.release();
+  s.turn();
+  CHECK(s.replies(client).size() == 1);
+  CHECK(w.runs().size() == 1);
+}
+
+TEST_CASE("an acknowledgement waits for the commit of what was reported") {
+  TestServer s;
+  TestWorker& w = s.add_worker(1);
+  const JobId job = s.submit(submit());
+  w.runs();
+  s.journal.hold();
+
+  w.ended(job, 0);
+  CHECK(w.heard_nothing());
+  s.journal.release();
+  s.turn();
+
+  CHECK(w.heard<msg::Ack>().report == 1);
+}
+
+TEST_CASE("a waiting client hears of the end only when the end is safe") {
+  TestServer s;
+  TestWorker& w = s.add_worker(1);
+  const JobId job = s.submit(submit());
+  w.runs();
+  const PeerId client = s.new_client();
+  s.request(client, msg::WaitJobs{TestServer::selection(job.value), false, false});
+  s.journal.hold();
+
+  w.ended(job, 0);
+  s.settle();
+  CHECK(s.replies(client).empty());
+  s.journal.release();
+  s.turn();
+
+  CHECK(s.replies(client).size() == 1);
+}
+
+TEST_CASE("questions are not answered ahead of what they rest on") {
+  TestServer s;
+  s.journal.hold();
+  const PeerId submitter = s.new_client();
+  msg::Submit message;
+  message.submit = submit().value();
+  s.request(submitter, message);
+  const PeerId reader = s.new_client();
+
+  s.request(reader, msg::ListJobs{});
+  CHECK(s.replies(reader).empty());
+  s.journal.release();
+  s.settle();
+
+  const auto answers = s.replies(reader);
+  REQUIRE(answers.size() == 2);
+  CHECK(std::get<msg::JobList>(answers[0].message).jobs.size() == 1);
+}
+
+TEST_CASE("heartbeats, retractions and refusals do not wait for the disk") {
+  TestServer s;
+  TestWorker& w = s.add_worker(1);
+  const JobId job = s.submit(submit().array(1, 30));
+  w.runs();
+  msg::EndedTask quick = w.end_of(job, 1);
+  quick.usage.ran_s = 0.001F;
+  w.say(msg::Report{++w.reports, {}, {quick}});
+  s.turn();
+  w.heard<msg::Ack>();
+  w.runs();
+  w.started(job, 2);
+  w.heard<msg::Ack>();
+  s.add_worker(1);
+  s.journal.hold();
+  TestWorker& stranger = s.connect(worker_config(1));
+
+  w.say(msg::Heartbeat{1});
+  msg::Hello refused = stranger.hello();
+  refused.config->heartbeat_interval = 1ms;
+  stranger.say(refused);
+  s.turn();
+  CHECK(w.heard<msg::HeartbeatAck>().counter == 1);
+  CHECK_FALSE(stranger.heard<msg::Refused>().reason.empty());
+  s.advance(100ms);
+  CHECK(w.heard<msg::Retract>().count == 1);
+}
+
+TEST_CASE("messages leave in order, each as soon as its own commit is safe") {
+  TestServer s;
+  TestWorker& w = s.add_worker(2);
+  s.journal.hold();
+  const PeerId client = s.new_client();
+  msg::Submit message;
+  message.submit = submit().value();
+  s.request(client, message);
+  s.request(client, message);
+
+  s.journal.confirm(1);
+  s.turn();
+
+  CHECK(s.replies(client).size() == 1);
+  CHECK(w.runs().size() == 1);
+  s.journal.confirm(1);
+  s.turn();
+  CHECK(s.replies(client).size() == 1);
+  CHECK(w.runs().size() == 1);
+}
+
+TEST_CASE("a journal that keeps nothing back gives the state again when it is read") {
+  TestServer s;
+  TestWorker& w = s.add_worker(2);
+  const JobId job = s.submit(submit().array(1, 5));
+  w.runs();
+  w.ended(job, 1);
+  w.failed(job, 2);
+  s.cancel(job);
+  s.close(w);
+
+  State replayed;
+  for (const auto& commit : s.journal.commits()) {
+    for (const Record& record : commit) replayed.apply(record);
+  }
+
+  replayed.check_invariants();
+  CHECK(replayed.find_job(job)->counts == s.job(job).counts);
+  CHECK(replayed.find_worker(w.id)->lost == s.worker(w).lost);
+  CHECK(replayed.server_uid() == "abcdef");
+}
+
+TEST_CASE("a full socket keeps its messages and their order, and holds up nobody else") {
+  TestServer s;
+  TestWorker& slow = s.add_worker(1);
+  s.workers.full.insert(slow.peer);
+  const JobId job = s.submit(submit().array(1, 2));
+  TestWorker& quick = s.add_worker(1);
+  CHECK(quick.runs().size() == 1);
+  CHECK(slow.heard_nothing());
+
+  s.workers.full.clear();
+  s.advance(10ms);
+
+  REQUIRE(slow.runs().size() == 1);
+  slow.ended(job, 1);
+  CHECK(s.task(job, 1) == TaskState::kFinished);
+}
+
+TEST_CASE("stopping tells the workers once, even while one of them takes nothing") {
+  TestServer s;
+  TestWorker& w = s.add_worker(1);
+  TestWorker& stuck = s.add_worker(1);
+  s.workers.full.insert(stuck.peer);
+  const PeerId client = s.new_client();
+
+  s.request(client, msg::StopServer{});
+  for (int i = 0; i < 5; ++i) s.advance(10ms);
+
+  CHECK(s.replies(client).size() == 1);
+  CHECK(w.heard<msg::StopWorker>().reason == msg::StopWorker::Reason::kServerStops);
+  CHECK(w.heard_nothing());
+  CHECK_FALSE(s.server->finished());
+  s.workers.full.clear();
+  s.advance(10ms);
+  CHECK(stuck.heard<msg::StopWorker>().reason == msg::StopWorker::Reason::kServerStops);
+  CHECK(s.server->finished());
+}
+
+TEST_CASE("a worker that takes nothing does not keep the server from ending") {
+  TestServer s;
+  TestWorker& stuck = s.add_worker(1);
+  s.workers.full.insert(stuck.peer);
+  s.request(s.new_client(), msg::StopServer{});
+
+  s.advance(3s);
+
+  CHECK(s.server->finished());
+}
