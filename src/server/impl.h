@@ -26,6 +26,7 @@ struct Server::Impl {
 
   // --- the turn (server.cc) -------------------------------------------------------------------------------
   std::optional<TimePoint> turn(Now now);
+  [[nodiscard]] Now without_steps(Now now) const;
   void read_workers();
   void read_clients();
   void begin_stopping();

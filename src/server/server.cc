@@ -14,6 +14,7 @@ namespace {
 constexpr int kWorkerFrames = 2000;
 constexpr int kClientFrames = 200;
 constexpr size_t kPagesAhead = 2;    // pages made ahead of a client
+constexpr Duration kMostDrift = 1s;  // of the wall clock between two turns
 constexpr Duration kLastSends = 1s;  // when stopping, for peers whose sockets are full
 
 }  // namespace
@@ -48,8 +49,16 @@ Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start)
   record(ServerStarted{options.info.server_uid});
 }
 
+// Somebody may set the wall clock; what we record has to tell durations all the same (remaining lifetimes,
+// backlogs that stand still). So our time line follows the clock's drift, never its steps.
+Now Server::Impl::without_steps(Now now) const {
+  const WallTime expected = now_.wall + (now.mono - now_.mono);
+  const Duration off = now.wall - expected;
+  return off > kMostDrift || off < -kMostDrift ? Now{now.mono, expected} : now;
+}
+
 std::optional<TimePoint> Server::Impl::turn(Now now) {
-  now_ = now;
+  now_ = without_steps(now);
   read_workers();
   read_clients();
   on_timer();

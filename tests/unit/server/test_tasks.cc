@@ -375,6 +375,26 @@ TEST_CASE("a retraction that the worker's full socket did not take comes when it
   CHECK(idle.heard_nothing());
 }
 
+TEST_CASE("a wall clock that is set back or forward neither delays a retraction nor ends a worker's life") {
+  for (const Duration step : {Duration(-1h), Duration(1h)}) {
+    WithBacklog b;
+    b.w->started(b.job, 2);
+    b.w->heard<msg::Ack>();
+    b.s.now.wall = b.s.now.wall + step;
+    WorkerConfig limited = worker_config(1);
+    limited.time_limit = 30min;
+    TestWorker& idle = b.s.add_worker(limited);
+    b.s.now.wall = b.s.now.wall + step;
+
+    b.s.advance(100ms);
+
+    const auto retract = b.w->heard<msg::Retract>();
+    b.w->say(msg::Returned{retract.number, {{b.job, {30, 30, 1}, InstanceId(0)}}});
+    b.s.turn();
+    CHECK(idle.runs().size() == 1);
+  }
+}
+
 TEST_CASE("what a worker gives back unasked is ready again") {
   WithBacklog b;
   const uint64_t before = b.s.worker(*b.w).backlog;
