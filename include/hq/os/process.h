@@ -61,8 +61,8 @@ struct LaunchRequest {
   std::string task_dir;        // created fresh (0700) when not empty; removed after the end
   std::string node_file_text;  // reserved for multi-node tasks
   std::vector<int> cpus;       // affinity set in the child; empty = as the worker was started with
-  // Starts when `after` has ended (however), in its place; at once when zero. Dropped requests free their
-  // successor as if they had ended.
+  // Starts when `after` has ended (however), in its place; at once when zero or not known any more. A dropped
+  // request leaves its place to its successor: behind the one it waited for, if that still runs.
   LaunchId after{0};
 };
 
