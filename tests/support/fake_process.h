@@ -22,6 +22,7 @@ class FakeProcesses : public ProcessPort {
  public:
   struct Task {
     LaunchRequest request;
+    LaunchTemplate base;  // as it was when the request was taken up
     bool its_turn = false;
     bool running = false;
     int32_t pid = 0;
@@ -154,13 +155,15 @@ class FakeProcesses : public ProcessPort {
       events_.push_back(event);
       return;
     }
-    tasks_[request.id].request = request;
+    Task& task = tasks_[request.id];
+    task.request = request;
+    task.base = templates_.at(request.base);
     if (!tasks_.contains(request.after)) take_turn(request.id);
   }
   void take_turn(LaunchId id) {
     Task& task = get(id);
     task.its_turn = true;
-    if (templates_[task.request.base].args.empty()) return fail(id, LaunchStage::kNoArguments, 22);
+    if (task.base.args.empty()) return fail(id, LaunchStage::kNoArguments, 22);
     if (automatic || start_alone) begin(id);
     if (automatic) end(id, 0);
   }
