@@ -18,6 +18,7 @@ namespace hq {
 namespace {
 
 constexpr int kNobody = -1;
+constexpr uint64_t kForkingGoesOn = 100;  // ticks after the end of a task: a second
 
 // Reads at most `limit` bytes; empty when it can't be read.
 std::string read_proc_file(const std::string& path, size_t limit) {
@@ -172,7 +173,8 @@ class Search {
         if (fit != Match::kAnother) possible.push_back(static_cast<int>(i));
       }
       if (possible.empty()) continue;
-      if (sure || (possible.size() == 1 && !may_be_left_behind(*entry))) {
+      if (sure || (possible.size() == 1 &&
+                   !may_be_left_behind(*entry, tasks_[static_cast<size_t>(possible.front())]))) {
         owner_[entry->pid] = possible.front();
       } else {
         unclear_.insert(entry->pid);
@@ -180,9 +182,13 @@ class Search {
     }
   }
 
-  bool may_be_left_behind(const ProcessEntry& entry) const {
+  // Did a task that ended before leave it, rather than the one that it seems to belong to? In the first tick
+  // of the latter that can't be told from the times: what the other left may have gone on forking for a
+  // while.
+  bool may_be_left_behind(const ProcessEntry& entry, const TaskTrace& task) const {
+    uint64_t after_end = entry.start_ticks == task.start_ticks ? kForkingGoesOn : 0;
     return std::any_of(left_alone_.spans.begin(), left_alone_.spans.end(), [&](const EndedSpan& span) {
-      return span.start_ticks <= entry.start_ticks && entry.start_ticks <= span.end_ticks;
+      return span.start_ticks <= entry.start_ticks && entry.start_ticks <= span.end_ticks + after_end;
     });
   }
 

@@ -110,6 +110,15 @@ TEST_CASE("an orphan that an ended task may have left is unclear") {
   CHECK(pids(found.unclear) == std::vector<pid_t>{kFar});
 }
 
+TEST_CASE("an orphan from the first tick of a task is unclear shortly after another one's end") {
+  std::vector<ProcessEntry> all = {process(kLauncher, 1, kLauncher), process(200, kLauncher, 200, 50),
+                                   process(kFar, kLauncher, kFar - 1, 50)};
+
+  CHECK(pids(find_task_processes(kLauncher, all, {task(200, 50)}, {{}, {{30, 48}}}).unclear) ==
+        std::vector<pid_t>{kFar});
+  CHECK(find_task_processes(kLauncher, all, {task(200, 49)}, {{}, {{30, 48}}}).unclear.empty());
+}
+
 TEST_CASE("a number that was given out again is not taken for the process known before") {
   std::vector<ProcessEntry> all = {process(kLauncher, 1, kLauncher), process(300, kLauncher, 200, 70)};
   TaskTrace gone = task(200, 10);
