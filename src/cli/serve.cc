@@ -23,7 +23,7 @@ namespace hq::cli {
 
 namespace {
 
-constexpr size_t kUidLength = 6;
+constexpr size_t kServerUidLength = 6;
 constexpr Duration kProbeTimeout = 5s;
 
 // Whether a server answers in this directory. It really talks to it: a left-over access file alone says
@@ -75,7 +75,7 @@ Result<AccessRecord> make_access(const ServerStartOptions& options) {
     host = *own;
   }
   SystemRandom random;
-  return generate_access(running_version(), random.alphanumeric(kUidLength),
+  return generate_access(running_version(), random.alphanumeric(kServerUidLength),
                          {host, options.client_port.value_or(0), !options.disable_client_encryption},
                          {host, options.worker_port.value_or(0), !options.disable_worker_encryption});
 }

@@ -20,7 +20,7 @@ namespace {
 constexpr Duration kLook = 20ms;  // of the watcher at the leader
 constexpr unsigned kLooksBeforeSleep = 50;
 constexpr size_t kMostLoopThreads = 64;
-constexpr size_t kThreadStack = 512 * 1024;
+constexpr size_t kLoopStack = 512 * 1024;
 constexpr Duration kReportDelay = 1ms;  // for reports that nobody waits for
 constexpr size_t kReportsAtOnce = 64;
 
@@ -54,7 +54,7 @@ void LauncherProcess::add_loop_thread() {
   auto start = std::make_unique<Start>(Start{this, threads_.back().get()});
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kThreadStack);
+  pthread_attr_setstacksize(&attributes, kLoopStack);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_t thread;
   auto run = [](void* argument) -> void* {

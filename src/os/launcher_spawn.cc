@@ -12,7 +12,7 @@ namespace hq {
 namespace {
 
 constexpr size_t kSpawnsPerTurn = 16;
-constexpr size_t kMostCpus = 8192;
+constexpr size_t kMostTaskCpus = 8192;
 constexpr size_t kMostEndedLives = 1024;
 constexpr size_t kMostLeftAlone = 4096;
 
@@ -41,7 +41,7 @@ void LauncherProcess::spawn_one(LoopThread& self, Lock& lock, LaunchRecord& reco
   }
   if (stdin_error != 0) return fail(record, LaunchStage::kStdin, stdin_error);
   fill_plan(self, record, plan);
-  std::array<cpu_set_t, kMostCpus / CPU_SETSIZE> cpus;
+  std::array<cpu_set_t, kMostTaskCpus / CPU_SETSIZE> cpus;
   if (!record.request.cpus.empty()) {
     CPU_ZERO_S(sizeof cpus, cpus.data());
     for (int cpu : record.request.cpus) {

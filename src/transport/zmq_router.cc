@@ -60,7 +60,7 @@ std::string without_mapping(const std::string& host) {
 // handshake fails when no ZAP handler answers, instead of letting the peer in.
 constexpr int kZapEnforceDomain = 93;
 
-constexpr int kEvents = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED |
+constexpr int kMonitorEvents = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED |
                         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
@@ -88,7 +88,7 @@ ZmqRouter::ZmqRouter(ZmqShared& shared, ZapHandler* zap, const RouterOptions& op
       max_frame_bytes_(options.limits.max_frame_bytes),
       listener_(std::move(listener)),
       socket_(shared.context, zmq::socket_type::router),
-      monitor_(shared.context, socket_, kEvents),
+      monitor_(shared.context, socket_, kMonitorEvents),
       fd_(socket_.get(zmq::sockopt::fd)) {
   set_common_options(socket_, options.limits, options.curve.has_value());
   socket_.set(zmq::sockopt::router_mandatory, true);

@@ -14,7 +14,7 @@ namespace hq {
 
 namespace {
 
-constexpr int kFairShare = 256;  // messages in one turn
+constexpr int kFramesPerTurn = 256;  // messages in one turn
 // Beyond any backlog and any number of placed tasks that a server could mean.
 constexpr uint64_t kMostWaiting = 65'536;
 constexpr size_t kBytesPerPage = size_t{4} << 20;
@@ -54,7 +54,7 @@ std::vector<msg::TaskSpan> spans_of(std::vector<Attempt> attempts) {
 }  // namespace
 
 bool Worker::State::handle_server(Now now) {
-  for (int n = 0; n < kFairShare; ++n) {
+  for (int n = 0; n < kFramesPerTurn; ++n) {
     auto notice = session.next(now);
     if (!notice) return false;
     std::visit([&](auto&& what) { on_notice(std::forward<decltype(what)>(what), now); }, std::move(*notice));

@@ -157,9 +157,9 @@ StyledText help_text(const CommandNode& node, const Level& level, bool long_form
     out.plain("\n");
     add_lines(out, node.details, 0, false);
   }
-  out.plain("\n").add(Role::kHeading, "Usage:").plain(" ").append(usage_line(level)).plain("\n");
+  out.plain("\n").add(TextRole::kHeading, "Usage:").plain(" ").append(usage_line(level)).plain("\n");
   for (const Section& section : sections_of(node, *level.command, long_form)) {
-    out.plain("\n").add(Role::kHeading, section.heading + ":").plain("\n");
+    out.plain("\n").add(TextRole::kHeading, section.heading + ":").plain("\n");
     if (long_form && section.heading != "Commands") {
       add_at_length(out, section);
     } else {

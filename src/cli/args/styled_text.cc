@@ -3,19 +3,19 @@
 namespace hq::cli {
 namespace {
 
-std::string_view escape_of(Role role) {
+std::string_view escape_of(TextRole role) {
   switch (role) {
-    case Role::kPlain:
+    case TextRole::kPlain:
       return "";
-    case Role::kError:
+    case TextRole::kError:
       return "\x1b[1m\x1b[31m";
-    case Role::kHeading:
+    case TextRole::kHeading:
       return "\x1b[1m\x1b[4m";
-    case Role::kLiteral:
+    case TextRole::kLiteral:
       return "\x1b[1m";
-    case Role::kInvalid:
+    case TextRole::kInvalid:
       return "\x1b[33m";
-    case Role::kValid:
+    case TextRole::kValid:
       return "\x1b[32m";
   }
   return "";
@@ -26,7 +26,7 @@ std::string_view escape_of(Role role) {
 std::string StyledText::text(bool colors) const {
   std::string out;
   for (const auto& [role, words] : parts_) {
-    const bool painted = colors && role != Role::kPlain;
+    const bool painted = colors && role != TextRole::kPlain;
     if (painted) out += escape_of(role);
     out += words;
     if (painted) out += "\x1b[0m";

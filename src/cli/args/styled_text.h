@@ -8,15 +8,15 @@
 
 namespace hq::cli {
 
-enum class Role { kPlain, kError, kHeading, kLiteral, kInvalid, kValid };
+enum class TextRole { kPlain, kError, kHeading, kLiteral, kInvalid, kValid };
 
 class StyledText {
  public:
-  StyledText& plain(std::string_view words) { return add(Role::kPlain, words); }
-  StyledText& literal(std::string_view words) { return add(Role::kLiteral, words); }
-  StyledText& invalid(std::string_view words) { return add(Role::kInvalid, words); }
-  StyledText& valid(std::string_view words) { return add(Role::kValid, words); }
-  StyledText& add(Role role, std::string_view words) {
+  StyledText& plain(std::string_view words) { return add(TextRole::kPlain, words); }
+  StyledText& literal(std::string_view words) { return add(TextRole::kLiteral, words); }
+  StyledText& invalid(std::string_view words) { return add(TextRole::kInvalid, words); }
+  StyledText& valid(std::string_view words) { return add(TextRole::kValid, words); }
+  StyledText& add(TextRole role, std::string_view words) {
     parts_.emplace_back(role, words);
     return *this;
   }
@@ -27,7 +27,7 @@ class StyledText {
   [[nodiscard]] std::string text(bool colors) const;
 
  private:
-  std::vector<std::pair<Role, std::string>> parts_;
+  std::vector<std::pair<TextRole, std::string>> parts_;
 };
 
 }  // namespace hq::cli

@@ -41,12 +41,12 @@ constexpr double kSimilar = 0.7;
 
 StyledText begin_error() {
   StyledText out;
-  out.add(Role::kError, "error:").plain(" ");
+  out.add(TextRole::kError, "error:").plain(" ");
   return out;
 }
 
 void add_usage(StyledText& out, const StyledText& usage) {
-  out.plain("\n\n").add(Role::kHeading, "Usage:").plain(" ").append(usage);
+  out.plain("\n\n").add(TextRole::kHeading, "Usage:").plain(" ").append(usage);
 }
 
 UsageError end_error(StyledText out, const Level& level) {

@@ -17,9 +17,9 @@
 namespace hq::cli {
 namespace {
 
-constexpr size_t kShortError = 16;  // bytes
+constexpr size_t kListedError = 16;  // bytes
 
-Result<void> log_missing(JobId job) {
+Result<void> log_unknown_job(JobId job) {
   log::warn(fmt::format("Job {} not found", job.value));
   return {};
 }
@@ -61,9 +61,9 @@ class TaskTable {
   std::string error_of(const msg::TaskRow& row) {
     if (row.state != TaskState::kFailed || !row.failure) return "";
     std::string text = failure_text(*row.failure);
-    if (full_errors_ || text.size() < kShortError) return text;
+    if (full_errors_ || text.size() < kListedError) return text;
     cut_ = true;
-    return std::string(cut_at_character(text, kShortError)) + "...";
+    return std::string(cut_at_character(text, kListedError)) + "...";
   }
 
   const bool full_errors_;

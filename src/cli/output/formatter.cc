@@ -12,7 +12,7 @@
 namespace hq::cli {
 namespace {
 
-int write_all(int fd, std::string_view bytes) {
+int write_stream(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -50,8 +50,8 @@ Output::Output(OutputMode mode, const Style& style, Writer to_stdout, Writer to_
     : mode_(mode), style_(style), to_stdout_(std::move(to_stdout)), to_stderr_(std::move(to_stderr)) {}
 
 Output Output::on_standard_streams(OutputMode mode, const Style& style) {
-  return {mode, style, [](std::string_view bytes) { return write_all(STDOUT_FILENO, bytes); },
-          [](std::string_view bytes) { return write_all(STDERR_FILENO, bytes); }};
+  return {mode, style, [](std::string_view bytes) { return write_stream(STDOUT_FILENO, bytes); },
+          [](std::string_view bytes) { return write_stream(STDERR_FILENO, bytes); }};
 }
 
 void Output::write(std::string_view bytes) {

@@ -14,7 +14,7 @@ namespace {
 
 using text::Scanner;
 
-const std::string kEnd(kEndOfInput);
+const std::string kEndWord(kEndOfInput);
 constexpr std::string_view kKind = "resource kind";
 constexpr uint64_t kMaxLabels = 1 << 20;
 
@@ -93,7 +93,7 @@ Result<ResourceKind> bracketed(Scanner& in) {
   return ResourceKind(ResourceList{std::move(*list)});
 }
 
-Result<uint32_t> number(Scanner& in, std::string_view label) {
+Result<uint32_t> label_number(Scanner& in, std::string_view label) {
   const auto found = in.number();
   if (!found) return in.unexpected("number", {});
   if (!found->value) return in.refused(found->at, label, text::kNotU32);
@@ -102,12 +102,12 @@ Result<uint32_t> number(Scanner& in, std::string_view label) {
 
 Result<ResourceKind> range(Scanner& in, size_t begin) {
   in.skip_blanks();
-  const auto first = number(in, "range");
+  const auto first = label_number(in, "range");
   if (!first) return first.error();
   in.skip_blanks();
   if (!in.take('-')) return in.unexpected("range", {"-"});
   in.skip_blanks();
-  const auto last = number(in, "range");
+  const auto last = label_number(in, "range");
   if (!last) return last.error();
   in.skip_blanks();
   if (!in.take(')')) return in.unexpected("range", {")"});
@@ -127,16 +127,16 @@ Result<ResourceKind> sum(Scanner& in) {
 // "2x3", or "4" where a plain number is allowed.
 Result<ResourceKind> numbered(Scanner& in, bool plain_number) {
   const size_t begin = in.position();
-  const auto n = number(in, kKind);
+  const auto n = label_number(in, kKind);
   if (!n) return n.error();
   if (plain_number && in.at_end()) {
     if (*n == 0) return ResourceKind(ResourceSum{});
     return ResourceKind(ResourceSpan{0, *n - 1});
   }
   if (!in.take('x')) return in.unexpected("number", {"_", "x"});
-  const auto m = number(in, kKind);
+  const auto m = label_number(in, kKind);
   if (!m) return m.error();
-  if (!in.at_end()) return in.unexpected("number", {"_", kEnd});
+  if (!in.at_end()) return in.unexpected("number", {"_", kEndWord});
   if (*n == 0 || *m == 0) return in.refused(begin, kKind, "Both numbers have to be positive");
   if (*n == 1) return ResourceKind(ResourceSpan{0, *m - 1});
   if (uint64_t{*n} * *m > kMaxLabels)
@@ -164,7 +164,7 @@ Result<ResourceKind> definition(Scanner& in, bool plain_number) {
   const bool bracket = in.peek() == '[';
   if (!bracket && in.identifier().empty()) return in.unexpected("number", {"[", "range", "sum"});
   auto kind = bracket ? bracketed(in) : named(in);
-  if (kind && !in.at_end()) return in.unexpected("", {kEnd});
+  if (kind && !in.at_end()) return in.unexpected("", {kEndWord});
   return kind;
 }
 
