@@ -28,7 +28,8 @@ DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
 # Build folder → options beside the common ones, environment of its programs, factor on their time limits.
-COMMON = ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_ndebug=false"]
+# Layers are compiled as few large units: their headers cost more than their code.
+COMMON = ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_ndebug=false", "-Dunity=on", "-Dunity_size=10"]
 SANITIZED = {
     "asan": ("build-asan", ["-Db_sanitize=address,undefined"], 5, {
         "ASAN_OPTIONS": "detect_stack_use_after_return=1",
