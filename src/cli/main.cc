@@ -110,8 +110,10 @@ int run(int argc, char** argv) {
     return worked ? *worked : output.print_error(worked.error());
   }
   end_on_closed_pipe();
-  const StandardContext context(server_dir_of(line.global), running_version());
-  return std::visit(Dispatch{context.context(), output}, line.options);
+  // Never destroyed: what it holds dies with us, and an orderly end of the sockets would cost more than many
+  // a command.
+  const auto* context = new StandardContext(server_dir_of(line.global), running_version());
+  return std::visit(Dispatch{context->context(), output}, line.options);
 }
 
 }  // namespace

@@ -85,7 +85,10 @@ Result<BoundRouter> bind(Transport& transport, AccessRecord& access, Role role) 
   options.limits.max_frame_bytes = role == Role::kClient ? limits::kMaxClientFrame : limits::kMaxWorkerFrame;
   if (role == Role::kClient) options.limits.send_queue = limits::kClientSendQueue;
   auto bound = transport.bind_router(options);
-  if (!bound) return bound.error();
+  if (!bound) {
+    if (role == Role::kWorker) return bound.error();
+    return std::move(bound.error()).with_context("Cannot create HQ server socket");
+  }
   access.part(role)->port = bound->port;
   return bound;
 }

@@ -45,8 +45,7 @@ struct WorkDir {
       path = *given;
       std::error_code error;
       std::filesystem::create_directories(path, error);
-      if (error)
-        return os_error(error.value()).with_context("Cannot create working directory '" + path + "'");
+      if (error) return os_error(error.value());
       return {};
     }
     std::string pattern = std::filesystem::temp_directory_path() / "hq-workerXXXXXX";

@@ -53,6 +53,7 @@ Result<ResourceDescriptor> worker_resources(const WorkerStartOptions& options, c
     log::info("Observing amd GPU usage because of manually passed resource `gpus/amd`");
 
   const CpuDetection cpus = detect_cpus(machine, share, config.no_hyper_threading);
+  std::optional<std::string> too_many;
   if (!cpus_by_hand) {
     take(*items, cpus.detected);
     widen(cpus);
@@ -64,7 +65,7 @@ Result<ResourceDescriptor> worker_resources(const WorkerStartOptions& options, c
         if (!cores) return cores.error();
         item = std::move(*cores);
       }
-      if (auto text = too_many_cpus_text(item, cpus.usable)) log::warn(*text);
+      too_many = too_many_cpus_text(item, cpus.usable);
     }
   }
   GpuChoice gpus;
@@ -75,7 +76,9 @@ Result<ResourceDescriptor> worker_resources(const WorkerStartOptions& options, c
   if (detect.mem && !has(*items, kMem)) take(*items, detect_memory(machine, share));
   std::optional<std::string_view> coupling;
   if (config.coupling) coupling = *config.coupling;
-  return make_descriptor(std::move(*items), coupling);
+  auto descriptor = make_descriptor(std::move(*items), coupling);
+  if (descriptor && too_many) log::warn(*too_many);
+  return descriptor;
 }
 
 std::vector<ResourceItem> detected_resources(const HardwareSource& machine, const BatchShare& share,

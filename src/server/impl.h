@@ -61,6 +61,7 @@ struct Server::Impl {
   void on_goodbye(WorkerSession& session, const msg::Goodbye& goodbye);
   void lose_worker(WorkerId worker, LossReason reason, const std::string& why);
   void probe_workers();
+  void plan_late_probe();
   void on_gone(PeerId peer);
 
   // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
@@ -114,6 +115,7 @@ struct Server::Impl {
   TimePoint last_turn{};
   TimePoint next_check{};  // of silence and idleness
   std::optional<TimePoint> probe_again;
+  size_t late_probes = 0;  // done since the last hint that a connection has closed
   bool stopping = false;
   // ServerStopped is recorded; from when it is safe on, peers that take nothing are waited for until then.
   bool stop_recorded = false;

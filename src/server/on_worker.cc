@@ -1,6 +1,7 @@
 // What workers say. Facts are recorded only for what fits the state; everything else is acknowledged and left
 // alone.
 #include <algorithm>
+#include <array>
 
 #include "hq/base/log.h"
 #include "hq/protocol/limits.h"
@@ -325,6 +326,14 @@ void Server::Impl::probe_workers() {
     if (ports.workers.send(peer, {}) == SendStatus::kGone) gone.push_back(peer);
   }
   for (PeerId peer : gone) on_gone(peer);
+}
+
+// The hint that a connection has closed may come before a probe can tell: it is looked for again a few times.
+void Server::Impl::plan_late_probe() {
+  static constexpr std::array<Duration, 3> kDelays = {5ms, 50ms, 500ms};
+  if (late_probes == kDelays.size()) return;
+  const TimePoint at = now_.mono + kDelays[late_probes++];
+  probe_again = std::min(probe_again.value_or(at), at);
 }
 
 void Server::Impl::on_gone(PeerId peer) {

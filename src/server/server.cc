@@ -97,7 +97,11 @@ void Server::Impl::read_workers() {
     on_worker_frame(received->from, received->frame);
   }
   for (const std::string& text : ports.workers.take_refusals()) log::warn(text);
-  if (ports.workers.take_disconnects() > 0) probe_workers();
+  if (ports.workers.take_disconnects() > 0) {
+    probe_workers();
+    late_probes = 0;
+    plan_late_probe();
+  }
 }
 
 void Server::Impl::read_clients() {

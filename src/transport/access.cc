@@ -170,13 +170,26 @@ struct Parsing {
     return it == ends.parts.end() ? ends.record : it->second;
   }
 
+  [[nodiscard]] bool has(const char* name) const {
+    auto it = root.find(name);
+    return it != root.end() && !it->is_null();
+  }
+
+  // A part that is not there; told before what may be wrong inside of the other.
+  [[nodiscard]] std::optional<AccessFailure> missing_part() const {
+    for (const char* name : {"client", "worker"}) {
+      const bool needed = form == AccessForm::kFull || (form == AccessForm::kClient) == (name[0] == 'c');
+      if (needed && !has(name)) {
+        return content_failure(std::string("missing field `") + name + "`", ends.record);
+      }
+    }
+    return std::nullopt;
+  }
+
   std::optional<AccessFailure> read_role(const char* name, bool needed,
                                          std::optional<RoleAccess>& out) const {
+    if (!has(name)) return std::nullopt;
     auto it = root.find(name);
-    if (it == root.end() || it->is_null()) {
-      if (!needed) return std::nullopt;
-      return content_failure(std::string("missing field `") + name + "`", ends.record);
-    }
     Reader reader(*it, end_of(name));
     RoleAccess role;
     if (it->is_object()) {
@@ -271,6 +284,7 @@ AccessOutcome read_record(const Json& root, std::string_view text, AccessForm fo
   // The version comes before all else: another version may have other fields.
   if (auto failure = parsing.read_protocol(record)) return *failure;
   if (auto failure = version_failure(record, running)) return *failure;
+  if (auto failure = parsing.missing_part()) return *failure;
   if (auto failure = parsing.read_role("client", form != AccessForm::kWorker, record.client)) return *failure;
   if (auto failure = parsing.read_role("worker", form != AccessForm::kClient, record.worker)) return *failure;
   if (form == AccessForm::kFull || reader.find("server_uid") != nullptr) {
