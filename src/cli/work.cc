@@ -186,7 +186,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   WorkerOptions worker_options;
   worker_options.config = *config;
   std::error_code ignored;
-  worker_options.config.work_dir = std::filesystem::absolute(work_dir.path, ignored);
+  worker_options.work_dir = std::filesystem::absolute(work_dir.path, ignored);
   worker_options.version = HQ_VERSION;
   worker_options.executable = own_executable();
   worker_options.task_environment = {{"RUST_BACKTRACE", "full"}, {"RUST_LIB_BACKTRACE", "0"}};
@@ -212,8 +212,11 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   }
   reactor.remove_fd(signals->fd());
   reactor.remove_fd((*launcher)->event_fd());
-  if (worker.exit_code() != 0 && worker.final_error()) return *worker.final_error();
-  return worker.exit_code();
+  if (worker.exit_code() == 0 || !worker.final_error()) return worker.exit_code();
+  Error error = *worker.final_error();
+  if (!error.message.starts_with(kLookupFailed)) return error;
+  return std::move(error).with_context("Cannot resolve server address `" + server.host + ":" +
+                                       std::to_string(server.port) + "`");
 }
 
 }  // namespace hq::cli

@@ -10,6 +10,8 @@
 #include <mutex>
 #include <thread>
 
+#include "hq/transport/channel.h"
+
 namespace hq {
 
 namespace {
@@ -33,7 +35,7 @@ Lookup::Found resolve(const std::string& host, uint16_t port, int flags) {
   addrinfo* list = nullptr;
   int rc = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
   if (rc == EAI_SYSTEM) return os_error(errno);
-  if (rc != 0) return Error(std::string("failed to lookup address information: ") + gai_strerror(rc));
+  if (rc != 0) return Error(std::string(kLookupFailed) + ": " + gai_strerror(rc));
   std::vector<Endpoint> found;
   for (const addrinfo* info = list; info != nullptr; info = info->ai_next) {
     Endpoint endpoint;

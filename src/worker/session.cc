@@ -120,6 +120,10 @@ std::optional<Session::Notice> Session::ended(const std::string& why, Now now, b
     return std::nullopt;
   }
   if (stage != Stage::kConnecting) return registration_failed(why, now);
+  if (why.starts_with(kLookupFailed) && !patient_) {
+    stage_ = Stage::kClosed;
+    return GaveUp{Error(why)};
+  }
   log::error("Could not connect to server, error: " + why);
   if (++connects_ == kConnects) return registration_failed(why, now);
   next_try_ = now.mono + kConnectPause;

@@ -11,7 +11,7 @@ namespace hq {
 Worker::State::State(WorkerOptions given, WorkerPorts p, Now start)
     : options(std::move(given)),
       ports(p),
-      facts{options.executable, options.config.work_dir, options.task_environment},
+      facts{options.executable, options.work_dir, options.task_environment},
       born(start.mono),
       uid(WorkerUid(p.random.next() | 1)),  // never 0
       session(p.connector, p.random, options.config.heartbeat_interval,

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hq/base/bytes.h"
@@ -23,6 +24,9 @@ enum class SendStatus {
   kFull,  // this peer takes no more now: keep the frame and try again next turn
   kGone,  // this peer is not connected (any more)
 };
+
+// How failure() of a dealer begins when the server's name leads nowhere.
+inline constexpr std::string_view kLookupFailed = "failed to lookup address information";
 
 // The server's side: one ROUTER socket, many peers of one role.
 class RouterChannel {

@@ -26,7 +26,8 @@
 namespace hq {
 
 struct WorkerOptions {
-  WorkerConfig config;  // normalised; work_dir absolute
+  WorkerConfig config;   // normalised; work_dir as it is shown to people
+  std::string work_dir;  // absolute
   std::string version;
   std::string executable;  // what tasks see as HQ
   // Set for each task, below what the user asked for.

@@ -225,7 +225,7 @@ struct World {
   explicit World(uint32_t cpus = 2) {
     options.config.resources.items.push_back({"cpus", ResourceSpan{0, cpus - 1}});
     options.config.hostname = "n1";
-    options.config.work_dir = "/work";
+    options.work_dir = "/work";
     options.executable = "/opt/hq";
     options.version = "1.0";
     options.set_fence = [this](std::optional<Duration> within) {
