@@ -259,7 +259,7 @@ void State::finish_dependencies(Job& target, TaskId id, Effects& effects) {
 
 void State::on(const JobCanceled& e, WallTime time, Effects& effects) {
   Job& target = job(e.job);
-  if (end_rest(target, TaskState::kCanceled) > 0) {
+  if (end_rest(target, TaskState::kCanceled, time) > 0) {
     target.cancel_reason = e.reason.empty() ? std::nullopt : std::optional(e.reason);
   }
   settle(target, time);
@@ -269,13 +269,13 @@ void State::on(const JobCanceled& e, WallTime time, Effects& effects) {
 
 void State::on(const JobAborted& e, WallTime time, Effects& effects) {
   Job& target = job(e.job);
-  end_rest(target, TaskState::kAborted);
+  end_rest(target, TaskState::kAborted, time);
   settle(target, time);
   mark_changed(effects, e.job);
   effects.wake_scheduler = true;
 }
 
-uint64_t State::end_rest(Job& target, TaskState final_state) {
+uint64_t State::end_rest(Job& target, TaskState final_state, WallTime time) {
   const uint64_t ended = target.active();
   const RowState row_state = final_state == TaskState::kCanceled ? RowState::kCanceled : RowState::kAborted;
   for (const auto& group : target.groups) {
@@ -286,7 +286,7 @@ uint64_t State::end_rest(Job& target, TaskState final_state) {
       for (uint32_t row = 0; row < chunk->rows(); ++row) {
         if (!is_assigned(chunk->state(row))) continue;
         const uint64_t position = c * TaskChunk::kRows + row;
-        end_row(target, {group.get(), position}, group->id_at(position), row_state);
+        end_row(target, {group.get(), position}, group->id_at(position), row_state, time);
       }
     }
     group->rest = final_state;
@@ -307,13 +307,16 @@ uint64_t State::end_rest(Job& target, TaskState final_state) {
 }
 
 // A row that is assigned to a worker ends by our decision.
-void State::end_row(Job& target, const Job::Place& place, TaskId id, RowState final_state) {
+void State::end_row(Job& target, const Job::Place& place, TaskId id, RowState final_state, WallTime time) {
   TaskChunk& chunk = place.chunk();
   const RowState was = chunk.state(place.row());
   WorkerState& holder = worker(WorkerId(chunk.worker(place.row())));
   if (was == RowState::kRunning) {
     // Its process holds the resources until the worker says that it has ended.
     --holder.running;
+    const Duration started{int64_t{chunk.start_ms(place.row())} * 1'000'000};
+    const Duration ran = std::max(time - target.submitted - started, Duration::zero());
+    chunk.ran(place.row()) = float(std::chrono::duration<double>(ran).count());
     holder.lingering[{target.id, id}] = {place.group->klass(place.position), chunk.variant(place.row()),
                                          place.group->instance(place.position)};
   } else {
@@ -331,7 +334,7 @@ void State::on(const TasksAborted& e, WallTime time, Effects& effects) {
     HQ_ASSERT(place && !is_final(place->group->state(place->position)));
     const RowState was = place->group->columns.state(place->position);
     if (is_assigned(was)) {
-      end_row(target, *place, id, RowState::kAborted);
+      end_row(target, *place, id, RowState::kAborted, time);
     } else {
       if (target.unmet.erase(id) == 0) {
         const bool again = place->chunk().worker(place->row()) != 0;

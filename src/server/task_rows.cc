@@ -49,6 +49,10 @@ msg::TaskRow TaskRows::row_of(const Job& job, const TaskGroup& group, uint64_t p
     out.start = job.submitted + Duration(int64_t{chunk->start_ms(row)} * 1'000'000);
     out.workers = {WorkerId(chunk->worker(row))};
   }
+  // Tasks that were ended from outside have run as well, but nobody says what they used.
+  if (out.started && (out.state == TaskState::kCanceled || out.state == TaskState::kAborted)) {
+    out.end = out.start + Duration(int64_t(double{chunk->ran(row)} * 1e9));
+  }
   if (out.state == TaskState::kFinished || out.state == TaskState::kFailed) {
     // Without a start, the column says when it failed, counted from the job's submission.
     out.end = (out.started ? out.start : job.submitted) + Duration(int64_t(double{chunk->ran(row)} * 1e9));

@@ -102,8 +102,8 @@ class State {
   void make_ready_again(Job& job, const Job::Place& place, TaskId id);
   // Ends every task that is not final, as `final_state` (canceled or aborted), without touching waiting ones
   // singly.
-  uint64_t end_rest(Job& job, TaskState final_state);
-  void end_row(Job& job, const Job::Place& place, TaskId id, RowState final_state);
+  uint64_t end_rest(Job& job, TaskState final_state, WallTime time);
+  void end_row(Job& job, const Job::Place& place, TaskId id, RowState final_state, WallTime time);
   void claim(WorkerState& worker, ClassId klass, uint8_t variant, uint64_t times = 1);
   void unclaim(WorkerState& worker, ClassId klass, uint8_t variant);
   void change_backlog(WorkerState& worker, const Job::Place& place, int64_t delta);

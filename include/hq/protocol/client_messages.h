@@ -174,7 +174,7 @@ struct TaskRow {
   uint8_t variant = 0;
   bool started = false;  // has, or had, a worker and start time
   WallTime start;
-  std::optional<WallTime> end;
+  std::optional<WallTime> end;     // of all that ran and ended, and of failed ones that never ran
   std::vector<WorkerId> workers;   // one; several for multi-node
   std::optional<TaskUsage> usage;  // of ended tasks
   int32_t exit_code = 0;
