@@ -99,11 +99,11 @@ class Background:
 
     @property
     def stdout(self):
-        return self.out.read_text(errors="replace")
+        return self.out.read_bytes().decode(errors="replace")
 
     @property
     def stderr(self):
-        return self.err.read_text(errors="replace")
+        return self.err.read_bytes().decode(errors="replace")
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -20,9 +20,9 @@ def test_a_task_knows_who_it_is(hq):
 
     for task in (3, 4):
         words = (hq.cwd / f"job-1/{task}.stdout").read_text().split()
-        assert words[:4] == ["1", str(task), "0", "2"]
-        assert sorted(words[4].split(",")) == ["0", "1"]
-        assert words[5:] == [str(hq.cwd), str(hq.cwd)]
+        assert words[:5] == ["1", str(task), "0", "2", "compact"]
+        assert sorted(words[5].split(",")) == ["0", "1"]
+        assert words[6:] == [str(hq.cwd), str(hq.cwd)]
 
 
 def test_every_task_of_an_array_runs_once(hq):
