@@ -1,0 +1,175 @@
+#include <doctest/doctest.h>
+
+#include "cli/commands/job_commands.h"
+#include "unit/cli/job_samples.h"
+#include "unit/cli/played_server.h"
+
+namespace hq::cli {
+namespace {
+
+using Replies = std::vector<msg::ClientReply>;
+using Texts = std::vector<std::string>;
+
+SubmitOptions submit_true() {
+  SubmitOptions options;
+  options.command = {"true"};
+  return options;
+}
+
+Selector job(uint32_t id) {
+  return {Selector::Kind::kIds, IdArray::single(id)};
+}
+
+TEST_CASE("a submit prints the id of its job in each mode") {
+  auto printed = [](OutputMode mode) {
+    PlayedServer server([](const msg::ClientRequest&) { return Replies{msg::Submitted{JobId(7)}}; });
+    CHECK(server.run(run_submit, submit_true(), mode) == 0);
+    return server.out;
+  };
+
+  CHECK(printed(OutputMode::kCli) == "Job submitted successfully, job ID: 7\n");
+  CHECK(printed(OutputMode::kJson) == "{\n  \"id\": 7\n}\n");
+  CHECK(printed(OutputMode::kQuiet) == "7\n");
+}
+
+TEST_CASE("a refused submit is an error") {
+  PlayedServer server([](const msg::ClientRequest&) { return Replies{msg::Failed{"Job 9 not found."}}; });
+
+  CHECK(server.run(run_submit, submit_true(), OutputMode::kJson) == 1);
+
+  CHECK(server.out == "{\n  \"error\": \"Job 9 not found.\"\n}\n");
+}
+
+TEST_CASE("options that cannot be honoured yet are refused by name, and nothing is submitted") {
+  for (std::string option : {"--stream", "--log", "--on-notify"}) {
+    PlayedServer server([](const msg::ClientRequest&) { return Replies{}; });
+    SubmitOptions options = submit_true();
+    if (option == "--stream") options.config.stream = "s";
+    if (option == "--log") options.log = "l";
+    if (option == "--on-notify") options.on_notify = "echo";
+
+    CHECK(server.run(run_submit, options) == 1);
+
+    CHECK(server.err.find(option) != std::string::npos);
+    CHECK(server.requests.empty());
+  }
+}
+
+TEST_CASE("submit --wait returns when the job is done") {
+  PlayedServer server([](const msg::ClientRequest& request) {
+    if (std::holds_alternative<msg::Submit>(request)) return Replies{msg::Submitted{JobId(7)}};
+    return Replies{msg::WaitFinished{}};
+  });
+  SubmitOptions options = submit_true();
+  options.wait = true;
+
+  CHECK(server.run(run_submit, options, OutputMode::kQuiet) == 0);
+
+  CHECK(server.out == "7\n");
+  CHECK(server.requests == Texts{"submit", "wait_jobs"});
+}
+
+TEST_CASE("submit --progress shows the end of a job that was over at once") {
+  PlayedServer server([](const msg::ClientRequest& request) {
+    if (std::holds_alternative<msg::Submit>(request)) return Replies{msg::Submitted{JobId(7)}};
+    if (std::holds_alternative<msg::WaitJobs>(request)) return Replies{msg::WaitFinished{true}};
+    return Replies{array_job(summary(7, "true", TaskState::kFinished, 1), "0", {"true"}), msg::End{}};
+  });
+  SubmitOptions options = submit_true();
+  options.progress = true;
+
+  CHECK(server.run(run_submit, options, OutputMode::kQuiet) == 0);
+
+  CHECK(server.out ==
+        "7\n\r\x1b[2K[########################################] 1/1 jobs, 1/1 tasks 1 FINISHED");
+  CHECK(server.logged == Texts{"INFO Waiting for 1 job with 1 task"});
+}
+
+TEST_CASE("cancel logs what became of each job") {
+  using Outcome = msg::ItemResult::Outcome;
+  PlayedServer server([](const msg::ClientRequest&) {
+    return Replies{msg::ItemResults{
+        {{1, Outcome::kOk, 2, 4}, {2, Outcome::kAlreadyEnded, 0, 0}, {99, Outcome::kNotFound, 0, 0}}}};
+  });
+
+  CHECK(server.run(run_job_cancel, JobCancelOptions{job(1), "why"}, OutputMode::kJson) == 0);
+
+  CHECK(server.out == "{}\n");
+  CHECK(server.logged == Texts{"INFO Job 1 canceled (2 tasks canceled, 4 tasks already finished)",
+                               "ERROR Canceling job 2 failed; all tasks are already finished",
+                               "ERROR Canceling job 99 failed; job not found"});
+}
+
+TEST_CASE("close and cancel of nothing say so") {
+  PlayedServer server([](const msg::ClientRequest&) { return Replies{msg::ItemResults{}}; });
+
+  CHECK(server.run(run_job_close, JobCloseOptions{job(1)}) == 0);
+  CHECK(server.run(run_job_cancel, JobCancelOptions{job(1), {}}) == 0);
+
+  CHECK(server.logged == Texts{"INFO There is nothing to close", "INFO There is nothing to cancel"});
+}
+
+TEST_CASE("forget counts, in the original's grammar") {
+  msg::Forgotten answer{1, 1};
+  PlayedServer server([&](const msg::ClientRequest&) { return Replies{answer}; });
+  CHECK(server.run(run_job_forget, JobForgetOptions{job(1), {}}) == 0);
+  answer = {2, 0};
+  CHECK(server.run(run_job_forget, JobForgetOptions{job(1), {}}) == 0);
+
+  CHECK(server.logged == Texts{"INFO 1 job were forgotten, 1 were ignored due to wrong state or invalid ID",
+                               "INFO 2 jobs were forgotten"});
+}
+
+TEST_CASE("open prints the new job") {
+  PlayedServer server([](const msg::ClientRequest&) { return Replies{msg::Submitted{JobId(6)}}; });
+
+  CHECK(server.run(run_job_open, JobOpenOptions{}) == 0);
+
+  CHECK(server.out == "Job 6 is open.\n");
+}
+
+TEST_CASE("progress of nothing is warned about") {
+  PlayedServer server([](const msg::ClientRequest&) { return Replies{msg::WaitFinished{true}}; });
+
+  CHECK(server.run(run_job_progress, JobProgressOptions{job(2)}) == 0);
+
+  CHECK(server.logged == Texts{"WARN There are no jobs to wait for"});
+}
+
+TEST_CASE("ids of an unknown job are an error") {
+  PlayedServer server([](const msg::ClientRequest&) {
+    return Replies{msg::JobNotFound{JobId(9)}, msg::End{}};
+  });
+
+  CHECK(server.run(run_job_task_ids, JobTaskIdsOptions{job(9), {}}) == 1);
+
+  CHECK(server.err == "Error: Job Id not found\n");
+}
+
+TEST_CASE("several jobs as JSON are asked for in the order of their keys") {
+  PlayedServer server([](const msg::ClientRequest& request) {
+    const auto& wanted = std::get<msg::GetJobs>(request);
+    Replies replies;
+    for (uint32_t id : wanted.jobs.ids.expand()) {
+      replies.emplace_back(array_job(summary(id, "a", TaskState::kWaiting, 1), "0", {"true"}));
+    }
+    replies.emplace_back(msg::End{});
+    return replies;
+  });
+  TaskListOptions options;
+  options.selector = {Selector::Kind::kIds, *parse_id_array("10,9")};
+
+  CHECK(server.run(run_task_list, options, OutputMode::kJson) == 0);
+
+  CHECK(server.out == "{\n  \"10\": [],\n  \"9\": []\n}\n");
+}
+
+TEST_CASE("a server that goes away while we wait is an error") {
+  PlayedServer server([](const msg::ClientRequest&) { return Replies{}; });
+  server.at(1s, [&] { server.die(); });
+
+  CHECK(server.run(run_job_wait, JobWaitOptions{job(1), false}) == 1);
+}
+
+}  // namespace
+}  // namespace hq::cli
