@@ -27,7 +27,7 @@ void Worker::State::drop_waiting() {
 // `must_stop`: our tasks may run elsewhere soon, so that no policy can let them finish.
 void Worker::State::server_lost(Now now, std::string why, bool must_stop) {
   log::debug("Server lost: " + why);
-  session.close();
+  session.fall_silent();
   fence.reset();
   if (must_stop || options.config.on_server_lost == OnServerLost::kStop) {
     return begin_stopping(now, {1, Error("Server connection closed"), std::nullopt});

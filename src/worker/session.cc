@@ -168,6 +168,13 @@ void Session::close() {
   stage_ = Stage::kClosed;
 }
 
+void Session::fall_silent() {
+  auto connection = std::move(channel_);
+  drop_channel();
+  channel_ = std::move(connection);
+  stage_ = Stage::kClosed;
+}
+
 void Session::break_off(std::string why) {
   broken_ = std::move(why);
 }

@@ -57,6 +57,9 @@ class Session {
   void send(const msg::FromWorker& message);
   void retry(Now now);
   void close();
+  // Says and hears nothing more, but keeps the connection until close(): its end is for the server the proof
+  // that our tasks have ended.
+  void fall_silent();
   // Ends the session because the server broke the rules; next() will tell.
   void break_off(std::string why);
 

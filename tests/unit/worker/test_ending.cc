@@ -154,6 +154,18 @@ TEST_CASE("without an answer tasks end when the window after the last answered h
   CHECK(w.worker->exit_code() == 1);
 }
 
+TEST_CASE("the connection of a worker whose window is over ends after its tasks, never before") {
+  Busy w(false, 16s);
+  w.launcher.obedient = false;
+  w.advance(17s);
+  CHECK(w.launcher.running_tasks() == Ids{1});
+  CHECK(w.network.link().state == DealerChannel::State::kOpen);
+  w.launcher.end(LaunchId(1), -1, 9);
+  w.turn();
+  CHECK(w.worker->finished());
+  CHECK(w.network.link().state == DealerChannel::State::kClosed);
+}
+
 TEST_CASE("the window ends tasks even if they may finish running") {
   World w(1);
   w.options.config.on_server_lost = OnServerLost::kFinishRunning;
