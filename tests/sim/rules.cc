@@ -1,0 +1,113 @@
+#include "sim/rules.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace hq::sim {
+
+namespace {
+
+std::string name(const RunningProcess& process) {
+  return fmt::format("task {} instance {} on node {}", process.task.text(), process.instance.value,
+                     process.node);
+}
+
+// What a server would still know after reading its journal: all but what is rebuilt from hellos.
+std::string durable_text(const State& state) {
+  std::string text = state.server_uid();
+  state.for_each_job([&](const Job& job) {
+    text += fmt::format("\njob {} open={} ", job.id.value, job.open);
+    for (uint64_t n : job.counts) text += fmt::format("{},", n);
+    for (const auto& group : job.groups) {
+      for (uint64_t p = 0; p < group->task_count(); ++p) {
+        text += fmt::format(" {}.{}", int(group->state(p)), group->instance(p).value);
+      }
+    }
+  });
+  for (const auto& [id, worker] : state.workers()) {
+    text += fmt::format("\nworker {} lost={} {}/{}/{}", id.value, worker->lost ? int(*worker->lost) : -1,
+                        worker->slots, worker->running, worker->backlog);
+  }
+  text += fmt::format("\nready {}", state.ready().count());
+  return text;
+}
+
+}  // namespace
+
+void Rules::on_begin(uint64_t process, RunningProcess started, const State* server, TimePoint now) {
+  if (!begun_.insert({started.server_uid, started.task, started.instance}).second) {
+    broken("rule 2: " + name(started) + " runs a second time");
+  }
+  for (const auto& [id, other] : running_) {
+    if (other.node == started.node && other.life == started.life) {
+      for (const std::string& index : started.indices) {
+        if (other.indices.contains(index)) {
+          broken(fmt::format("rule 1: {} and {} share {}", name(started), name(other), index));
+        }
+      }
+    }
+    const auto pardon = pardons_.find(other.node);
+    const bool pardoned = pardon != pardons_.end() && now <= pardon->second;
+    if (other.server_uid == started.server_uid && other.task == started.task && !pardoned) {
+      broken(fmt::format("rule 8: {} begins while {} runs", name(started), name(other)));
+    }
+  }
+  const bool same_server = server != nullptr && server->server_uid() == started.server_uid;
+  const Job* job = same_server ? server->find_job(started.task.job) : nullptr;
+  if (job != nullptr) {
+    const auto place = job->find(started.task.task);
+    if (!place) {
+      broken("rule 2: " + name(started) + " is no task of its job");
+    } else {
+      if (place->group->state(place->position) == TaskState::kFinished) {
+        broken("rule 2: " + name(started) + " runs though the task has finished");
+      }
+      if (job->unmet.contains(started.task.task)) {
+        broken("rule 3: " + name(started) + " starts before what it depends on");
+      }
+    }
+  }
+  running_.emplace(process, std::move(started));
+}
+
+void Rules::on_end(uint64_t process) {
+  running_.erase(process);
+}
+
+void Rules::check_replay(const State& live, const std::vector<std::vector<Record>>& commits) {
+  State replayed;
+  for (const auto& commit : commits) {
+    for (const Record& record : commit) replayed.apply(record);
+  }
+  replayed.check_invariants();
+  const std::string a = durable_text(live);
+  const std::string b = durable_text(replayed);
+  if (a == b) return;
+  const auto at = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+  broken(fmt::format("rule 5: live and replayed state differ at '{}' / '{}'", a.substr(size_t(at), 60),
+                     b.substr(size_t(at), 60)));
+}
+
+void Rules::check_all_ended(const State& server) {
+  server.for_each_job([&](const Job& job) {
+    if (job.active() == 0) return;
+    std::string tasks;
+    int shown = 0;
+    for (const auto& group : job.groups) {
+      for (uint64_t p = 0; p < group->task_count() && shown < 5; ++p) {
+        if (is_final(group->state(p))) continue;
+        TaskChunk* chunk = group->columns.find(p);
+        tasks += fmt::format(" {}:{}", group->id_at(p).value, int(group->columns.state(p)));
+        if (chunk != nullptr) tasks += fmt::format("@{}", chunk->worker(TaskColumns::row(p)));
+        ++shown;
+      }
+    }
+    broken(fmt::format("rule 6: job {} has {} tasks that do not end:{}", job.id.value, job.active(), tasks));
+  });
+  for (const auto& [id, worker] : server.alive_workers()) {
+    if (!worker->idle()) broken(fmt::format("rule 6: worker {} is not idle when all has ended", id.value));
+  }
+}
+
+}  // namespace hq::sim

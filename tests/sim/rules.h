@@ -1,0 +1,60 @@
+// What must hold of a cluster, whatever happens to it: the rules are told of every start and end of a process
+// and compare it with what the server knows. A broken rule is a text; the first one ends the run.
+//
+//  1. No worker is ever over-committed: no two processes share an index of a resource.
+//  2. An instance runs at most once, and a finished task never runs again.
+//  3. Nothing starts before what it depends on has finished.
+//  5. Replaying the journal gives the state we have.
+//  6. When the faults stop, every task ends.
+//  8. Two instances of one task never overlap in time.
+// (4, what was accepted is there after any restart, needs a journal that outlives its server; 7, the same
+// seed gives the same trace, is checked by whoever runs a seed twice.)
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "hq/core/state.h"
+
+namespace hq::sim {
+
+struct RunningProcess {
+  uint32_t node = 0;
+  uint32_t life = 0;       // of the worker on that node
+  std::string server_uid;  // of the server that gave the task
+  JobTask task;
+  InstanceId instance;
+  std::set<std::string> indices;  // "cpus:3"
+};
+
+class Rules {
+ public:
+  // `server` is the one that lives now, nullptr when none does.
+  void on_begin(uint64_t process, RunningProcess started, const State* server, TimePoint now);
+  void on_end(uint64_t process);
+  // The server takes a closed connection as proof that the worker's end of it is gone, and starts its tasks
+  // elsewhere at once. Where a connection breaks between two living machines, what runs there may overlap
+  // with that until it has been stopped.
+  void pardon_overlap(uint32_t node, TimePoint until) { pardons_[node] = until; }
+  void check_replay(const State& live, const std::vector<std::vector<Record>>& commits);
+  void check_all_ended(const State& server);
+  void broken(std::string text) {
+    if (!broken_) broken_ = std::move(text);
+  }
+  [[nodiscard]] const std::optional<std::string>& first_broken() const { return broken_; }
+  [[nodiscard]] const std::map<uint64_t, RunningProcess>& running() const { return running_; }
+  [[nodiscard]] uint64_t begun() const { return begun_.size(); }
+
+ private:
+  using Attempt = std::tuple<std::string, JobTask, InstanceId>;
+  std::map<uint64_t, RunningProcess> running_;
+  std::set<Attempt> begun_;
+  std::map<uint32_t, TimePoint> pardons_;
+  std::optional<std::string> broken_;
+};
+
+}  // namespace hq::sim
