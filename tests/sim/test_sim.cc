@@ -20,3 +20,46 @@ TEST_CASE("the rules hold for each workload under each fault, and the same seed 
     }
   }
 }
+
+namespace {
+
+RunningProcess process(uint32_t node, uint32_t task, uint32_t instance, const std::string& cpu) {
+  RunningProcess out;
+  out.node = node;
+  out.life = 1;
+  out.server_uid = "uid1";
+  out.task = {hq::JobId(1), hq::TaskId(task)};
+  out.instance = hq::InstanceId(instance);
+  out.indices = {"cpus:" + cpu};
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the rules see what they are there for") {
+  const hq::TimePoint now{};
+  auto broken = [](const Rules& rules) { return rules.first_broken().value_or("").substr(0, 6); };
+  Rules rules;
+  rules.on_begin(1, process(1, 1, 0, "0"), nullptr, now);
+  CHECK_FALSE(rules.first_broken());
+
+  SUBCASE("two processes on one cpu") {
+    rules.on_begin(2, process(1, 2, 0, "0"), nullptr, now);
+    CHECK(broken(rules) == "rule 1");
+  }
+  SUBCASE("the same cpu on another node, or after the end, is another matter") {
+    rules.on_begin(2, process(2, 2, 0, "0"), nullptr, now);
+    rules.on_end(1);
+    rules.on_begin(3, process(1, 3, 0, "0"), nullptr, now);
+    CHECK_FALSE(rules.first_broken());
+  }
+  SUBCASE("an instance that runs twice") {
+    rules.on_end(1);
+    rules.on_begin(2, process(2, 1, 0, "0"), nullptr, now);
+    CHECK(broken(rules) == "rule 2");
+  }
+  SUBCASE("two instances at one time") {
+    rules.on_begin(2, process(2, 1, 1, "0"), nullptr, now);
+    CHECK(broken(rules) == "rule 8");
+  }
+}
