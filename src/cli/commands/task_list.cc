@@ -84,7 +84,7 @@ Result<void> print_as_table(Answers& answers, const TaskListOptions& options, Wa
       if (wanted.accepts(row.state)) table.add(row);
     });
   };
-  if (auto walked = for_each_job(answers, {on_job, log_missing}); !walked) return walked;
+  if (auto walked = for_each_job(answers, {on_job, log_unknown_job}); !walked) return walked;
   table.print(output);
   return {};
 }
@@ -113,7 +113,7 @@ Result<void> print_as_json(Answers& answers, const TaskListOptions& options, con
       json.end_array();
       return walked;
     };
-    result = for_each_job(answers, {on_job, log_missing});
+    result = for_each_job(answers, {on_job, log_unknown_job});
     json.end_object();
   });
   return result;
@@ -133,7 +133,7 @@ Result<msg::Selection> in_order_of_keys(Client& client, const Selector& selector
     jobs.push_back(job.info.id);
     return {};
   };
-  if (auto walked = for_each_job(answers, {on_job, log_missing}); !walked) return walked.error();
+  if (auto walked = for_each_job(answers, {on_job, log_unknown_job}); !walked) return walked.error();
   std::sort(jobs.begin(), jobs.end(), [](JobId a, JobId b) { return a.text() < b.text(); });
   msg::Selection out;
   for (JobId job : jobs) out.ids.parts.push_back({{job.value, job.value, 1}, job.value});
@@ -147,7 +147,7 @@ Result<void> print_task_list(Answers& answers, const TaskListOptions& options, W
   if (output.json()) return print_as_json(answers, options, ask_uid, output);
   if (output.cli()) return print_as_table(answers, options, now, output);
   auto skip = [](const msg::JobDetail&, const JobHandler::Rows&) -> Result<void> { return {}; };
-  return for_each_job(answers, {skip, log_missing});
+  return for_each_job(answers, {skip, log_unknown_job});
 }
 
 int run_task_list(const TaskListOptions& options, const CommandContext& context, Output& output) {
