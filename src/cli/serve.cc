@@ -109,7 +109,6 @@ Result<void> write_whole_file(const std::string& path, const std::string& text) 
 // SIGTERM, SIGHUP and the like are no orderly end: everything stays as it is, and we die as the sender meant
 // it.
 [[noreturn]] void die_by(int signal_number) {
-  log::warn("Received signal " + std::to_string(signal_number) + ", leaving without an orderly stop");
   signal(signal_number, SIG_DFL);
   sigset_t only;
   sigemptyset(&only);

@@ -225,9 +225,10 @@ void Server::Impl::on_report(WorkerSession& session, const msg::Report& report) 
   }
   session.last_report = report.number;
   session.ack_due = true;
-  // Ends first: what they free is there before what was started in their place.
-  on_ended(session.worker, report.ended);
+  // Starts first: what ends in this report may abort or cancel what started before it, and that shows as
+  // started. Our mirror of the worker's free amounts may be below zero in between; nothing is planned there.
   on_started(session.worker, report.started);
+  on_ended(session.worker, report.ended);
   // One acknowledgement per turn and worker is enough, so it is sent when the turn ends (on_timer.cc).
 }
 

@@ -28,26 +28,3 @@ def test_output_is_byte_for_byte_what_the_task_wrote(hq):
 
     assert (hq.cwd / "copy").read_bytes() == data
     assert (hq.cwd / "job-1" / "0.stdout").read_bytes() == data
-
-
-def test_tasks_run_after_what_they_depend_on(hq):
-    (hq.cwd / "job.toml").write_text("""
-[[task]]
-id = 2
-deps = [1, 3]
-command = ["bash", "-c", "echo 2 >> order"]
-[[task]]
-id = 1
-command = ["bash", "-c", "echo 1 >> order"]
-[[task]]
-id = 3
-deps = [1]
-command = ["bash", "-c", "echo 3 >> order"]
-""")
-    hq.start_server()
-    hq.start_worker("--cpus=4")
-
-    hq.command(["job", "submit-file", "job.toml"])
-
-    hq.await_job(1, "FINISHED")
-    assert (hq.cwd / "order").read_text() == "1\n3\n2\n"
