@@ -31,11 +31,12 @@ PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 # Layers are compiled as few large units: their headers cost more than their code.
 COMMON = ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_ndebug=false", "-Dunity=on", "-Dunity_size=10"]
 SANITIZED = {
-    "asan": ("build-asan", ["-Db_sanitize=address,undefined"], 5, {
+    # Unoptimised: the checks make optimising several times as slow as it makes the tests faster.
+    "asan": ("build-asan", ["-Db_sanitize=address,undefined", "-Doptimization=0"], 5, {
         "ASAN_OPTIONS": "detect_stack_use_after_return=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }),
-    "tsan": ("build-tsan", ["-Db_sanitize=thread"], 10, {
+    "tsan": ("build-tsan", ["-Db_sanitize=thread", "-Doptimization=0"], 10, {
         "TSAN_OPTIONS": f"die_after_fork=0:suppressions={ROOT}/tests/support/tsan.supp",
     }),
 }
@@ -176,6 +177,10 @@ def build(report, name, folder, options, choose=None):
         code, output = run([*NINJA, "-C", folder, "-j", CORES, "build.ninja"])
         programs = [p for p in test_programs(folder) if choose is None or choose(p[0])]
         targets = [p[1] for p in programs] if choose else []
+        if choose:  # what the test programs start, too
+            needed = {target for *_, test in programs for target in test.get("depends", [])}
+            targets += [os.path.relpath(t["filename"][0], ROOT / folder)
+                        for t in introspect(folder, "targets") if t["id"] in needed]
         if code == 0 and (targets or not choose):
             code, output = run([*NINJA, "-C", folder, "-j", CORES, "-k", "0", *targets])
     if code != 0:

@@ -28,6 +28,7 @@ class PlayedServer final : private Clock, private Reactor {
     context_.server_dir = {"/home/u/.hq-server", true};
     context_.running = {"0.26.2", {}};
     context_.clock = this;
+    context_.files = &files_;
     context_.sleep_until = [this](TimePoint moment) { pass_time(moment); };
     context_.connect = [this]() -> Result<Client> {
       ++connections;
@@ -103,6 +104,7 @@ class PlayedServer final : private Clock, private Reactor {
   std::vector<std::unique_ptr<Connector>> connectors_;
   std::multimap<TimePoint, std::function<void()>> planned_;
   RoleAccess access_{"n1", 40001, {}, false, {}, {}};
+  SystemFiles files_;
   CommandContext context_;
 };
 
