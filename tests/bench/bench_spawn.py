@@ -70,6 +70,7 @@ def compare(options, tools, name, count, mode, program, targets):
             say(f"  {name}: run {run + 1} of {options.runs}")
             for peer, rate in peers.items():
                 values[peer].append(rate(cluster))
+                say(f"    {peer}: {values[peer][-1]:,.0f} tasks/s")
     rows = {peer: Row(f"{name}: {peer}", rates, "tasks/s") for peer, rates in values.items()}
     best = [max(pair) for pair in zip(values["bare loop, 1 child"], values["bare loop, 2 children"])]
     rows["bare loop"] = Row(f"{name}: the better bare loop", best, "tasks/s")

@@ -39,6 +39,10 @@ using namespace hq;
 
 namespace {
 
+// A connection whose handshake does not begin, since the server's queue for new ones was full, is tried again
+// soon.
+constexpr int kHandshakeMs = 3000;
+
 struct Setup {
   std::string access_file;
   std::string address = "127.0.0.1";
@@ -145,6 +149,7 @@ class Fleet {
     Fake& fake = *fakes_.back();
     fake.index = index;
     fake.socket.set(zmq::sockopt::linger, 0);
+    fake.socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
     if (access.secret_key) {
       const auto& server = access.server_public_key->bytes;
       const auto& secret = access.secret_key->reveal_bytes();
