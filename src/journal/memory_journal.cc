@@ -17,6 +17,18 @@ CommitNumber MemoryJournal::append(std::vector<Record> records) {
   return commits_.size();
 }
 
+Result<void> MemoryJournal::make_room(uint64_t) {
+  if (refuse) return Error(*refuse);
+  return {};
+}
+
+JournalStatus MemoryJournal::status() const {
+  JournalStatus out;
+  out.path = "memory";
+  if (refuse) out.trouble = *refuse;
+  return out;
+}
+
 void MemoryJournal::confirm(uint64_t n) {
   committed_ = std::min<CommitNumber>(committed_ + n, commits_.size());
 }

@@ -22,7 +22,7 @@
 namespace hq {
 
 struct Server::Impl {
-  Impl(ServerOptions options, ServerPorts ports, Now start);
+  Impl(ServerOptions options, ServerPorts ports, Now start, State restored);
 
   // --- the turn (server.cc) -------------------------------------------------------------------------------
   std::optional<TimePoint> turn(Now now);

@@ -19,8 +19,8 @@ constexpr Duration kLastSends = 1s;  // when stopping, for peers whose sockets a
 
 }  // namespace
 
-Server::Server(ServerOptions options, ServerPorts ports, Now start)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(ports), start)) {}
+Server::Server(ServerOptions options, ServerPorts ports, Now start, State restored)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(ports), start, std::move(restored))) {}
 Server::~Server() = default;
 std::optional<TimePoint> Server::turn(Now now) {
   return impl_->turn(now);
@@ -39,9 +39,10 @@ void Server::stop(const std::string& log_text) {
   impl_->stopping = true;
 }
 
-Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start)
+Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start, State restored)
     : options(std::move(o)),
       ports(std::move(p)),
+      state(std::move(restored)),
       to_workers(ports.workers),
       to_clients(ports.clients),
       now_(start) {

@@ -15,6 +15,9 @@ class HeldJournal final : public Journal {
   // `outlives`: workers are promised that the server may come back.
   explicit HeldJournal(bool outlives = false) : outlives_(outlives) {}
 
+  Result<void> make_room(uint64_t) override { return {}; }
+  [[nodiscard]] JournalStatus status() const override { return {}; }
+  [[nodiscard]] bool overfull() const override { return false; }
   CommitNumber append(std::vector<Record> records) override {
     HQ_ASSERT(!records.empty());
     commits_.push_back(std::move(records));

@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "hq/base/clock.h"
+#include "hq/base/result.h"
 #include "hq/core/event.h"
 
 namespace hq {
@@ -12,9 +16,25 @@ namespace hq {
 // Commits are numbered 1, 2, ...; 0 = nothing to wait for.
 using CommitNumber = uint64_t;
 
+// How the journal is, for server info and for refusals.
+struct JournalStatus {
+  std::string path;                // "" = keeps nothing
+  std::string trouble;             // names the file and the cause while writing fails; "" = none
+  Duration waiting{};              // how long the oldest commit that is not safe yet has been waiting
+  Duration last_commit_took{};     // from append() to safe
+  uint64_t unconfirmed_bytes = 0;  // held in memory until they can be written
+  uint64_t size_bytes = 0;         // of the files
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
+  // Asked before something new is accepted (submits, opened jobs): is there room for about this many bytes?
+  // An error names the file and the cause. What has been accepted never asks again. Never waits.
+  virtual Result<void> make_room(uint64_t bytes) = 0;
+  [[nodiscard]] virtual JournalStatus status() const = 0;
+  // Results pile up in memory while nothing can be written: true once no more work should be handed out.
+  [[nodiscard]] virtual bool overfull() const = 0;
   // Hands over the events of one turn (not empty); never waits. Returns the number of the commit.
   virtual CommitNumber append(std::vector<Record> records) = 0;
   // All commits up to this number are safe. Never waits.
@@ -26,6 +46,9 @@ class Journal {
 // Keeps nothing: every commit is safe at once, for as long as the process lives.
 class NoJournal final : public Journal {
  public:
+  Result<void> make_room(uint64_t) override { return {}; }
+  [[nodiscard]] JournalStatus status() const override { return {}; }
+  [[nodiscard]] bool overfull() const override { return false; }
   CommitNumber append(std::vector<Record> records) override;
   CommitNumber committed() override { return last_; }
   [[nodiscard]] bool outlives_server() const override { return false; }
@@ -38,12 +61,19 @@ class NoJournal final : public Journal {
 class MemoryJournal final : public Journal {
  public:
   explicit MemoryJournal(bool confirm_at_once) : confirm_at_once_(confirm_at_once) {}
+  // Fails while `refuse` is set.
+  Result<void> make_room(uint64_t bytes) override;
+  [[nodiscard]] JournalStatus status() const override;
+  [[nodiscard]] bool overfull() const override { return full; }
   CommitNumber append(std::vector<Record> records) override;
   CommitNumber committed() override { return committed_; }
   [[nodiscard]] bool outlives_server() const override { return true; }
   // The next `n` unconfirmed commits become safe.
   void confirm(uint64_t n);
   [[nodiscard]] const std::vector<std::vector<Record>>& commits() const { return commits_; }
+
+  std::optional<std::string> refuse;  // the reason
+  bool full = false;
 
  private:
   bool confirm_at_once_;

@@ -37,8 +37,8 @@ struct ServerPorts {
 
 class Server {
  public:
-  // The ports must outlive the server.
-  Server(ServerOptions options, ServerPorts ports, Now start);
+  // The ports must outlive the server. `restored` is what the journal's replay gave; empty at a first start.
+  Server(ServerOptions options, ServerPorts ports, Now start, State restored = {});
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
