@@ -77,6 +77,9 @@ struct AssignedRange {
   InstanceId instance;
   uint8_t variant = 0;
   bool slot = false;
+  // Of a multi-node task: all its workers, first the one that runs it; the range is then this one task. Empty
+  // for a task of one node.
+  std::vector<WorkerId> nodes;
 };
 struct TasksAssigned {
   WorkerId worker;
