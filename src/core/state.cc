@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "hq/base/assert.h"
 
@@ -111,6 +112,10 @@ void State::settle(Job& job, WallTime time) {
 
 void State::on(const ServerStarted& e, WallTime, Effects&) {
   server_uid_ = e.server_uid;
+  // Workers of an earlier life of the server keep to what that one told them.
+  const bool some_left = !alive_.empty() || std::any_of(workers_.begin(), workers_.end(),
+                                                        [](const auto& w) { return w.second->holding; });
+  window_ = some_left ? std::max(window_, e.window) : e.window;
 }
 
 void State::on(const ServerStopped&, WallTime, Effects&) {}
@@ -148,7 +153,7 @@ void State::on(const WorkerLost& e, WallTime time, Effects& effects) {
           place.chunk().worker(place.row()) != e.worker.value) {
         return;
       }
-      lose_task(*owner, place, id, e.reason, effects);
+      lose_task(*owner, place, id, e, effects);
       touched = true;
     });
     if (touched) {
@@ -158,13 +163,33 @@ void State::on(const WorkerLost& e, WallTime time, Effects& effects) {
   }
   lost.lost = e.reason;
   lost.ended = time;
-  lost.assigned.clear();
-  lost.assigned.shrink_to_fit();
+  lost.holding = e.held;
+  if (!e.held) lost.assigned = {};
   lost.backlog_of.clear();
   lost.lingering.clear();
   lost.slots = lost.running = lost.backlog = 0;
   lost.free = lost.total;
   alive_.erase(e.worker);
+  effects.wake_scheduler = true;
+}
+
+void State::on(const WorkerFenced& e, WallTime, Effects& effects) {
+  WorkerState& fenced = worker(e.worker);
+  HQ_ASSERT(fenced.holding);
+  fenced.holding = false;
+  for (const AssignedRange& range : std::exchange(fenced.assigned, {})) {
+    auto* owner = jobs_[range.job.value - 1].get();
+    if (owner == nullptr) continue;
+    auto first = owner->find(TaskId(range.ids.first));
+    HQ_ASSERT(first.has_value());
+    for_each_position(*first->group, range.ids, [&](uint64_t position, TaskId id) {
+      const Job::Place place{first->group, position};
+      if (place.group->columns.state(position) == RowState::kHeld &&
+          place.chunk().worker(place.row()) == e.worker.value) {
+        make_ready_again(*owner, place, id);
+      }
+    });
+  }
   effects.wake_scheduler = true;
 }
 
@@ -284,6 +309,10 @@ uint64_t State::end_rest(Job& target, TaskState final_state, WallTime time) {
       TaskChunk* chunk = group->columns.chunk(c);
       if (chunk == nullptr) continue;
       for (uint32_t row = 0; row < chunk->rows(); ++row) {
+        if (chunk->state(row) == RowState::kHeld) {
+          chunk->state(row) = RowState::kWaiting;  // from now on `rest` says what it is
+          chunk->start_ms(row) = TaskChunk::kNeverStarted;
+        }
         if (!is_assigned(chunk->state(row))) continue;
         const uint64_t position = c * TaskChunk::kRows + row;
         end_row(target, {group.get(), position}, group->id_at(position), row_state, time);
@@ -336,7 +365,7 @@ void State::on(const TasksAborted& e, WallTime time, Effects& effects) {
     if (is_assigned(was)) {
       end_row(target, *place, id, RowState::kAborted, time);
     } else {
-      if (target.unmet.erase(id) == 0) {
+      if (target.unmet.erase(id) == 0 && was != RowState::kHeld) {
         const bool again = place->chunk().worker(place->row()) != 0;
         ready_.remove(place->group->priority(place->position), place->group->klass(place->position),
                       place->group->key(), {id.value, id.value, 1}, again);
@@ -344,6 +373,7 @@ void State::on(const TasksAborted& e, WallTime time, Effects& effects) {
       --target.counts[size_t(TaskState::kWaiting)];
       ++target.counts[size_t(TaskState::kAborted)];
       place->chunk().state(place->row()) = RowState::kAborted;
+      place->chunk().start_ms(place->row()) = TaskChunk::kNeverStarted;
     }
     target.consumers.erase(id);
   }
@@ -413,27 +443,62 @@ void State::on(const TasksAssigned& e, WallTime time, Effects&) {
     const bool again = first->chunk().worker(first->row()) != 0;
     ready_.remove(group.priority(first->position), group.klass(first->position), group.key(), range.ids,
                   again);
-    for_each_position(group, range.ids, [&](uint64_t position, TaskId) {
-      const Job::Place place{&group, position};
-      TaskChunk& chunk = place.chunk();
-      const uint32_t row = place.row();
-      HQ_ASSERT(chunk.state(row) == RowState::kWaiting);
-      chunk.state(row) = range.slot ? RowState::kSlot : RowState::kBacklog;
-      chunk.worker(row) = e.worker.value;
-      chunk.set_variant(row, range.variant);
-      if (range.instance.value != 0) group.set_instance(position, range.instance);
-    });
-    const uint64_t n = range.ids.count();
-    if (range.slot) {
-      holder.slots += n;
-      claim(holder, group.klass(first->position), range.variant, n);
-    } else {
-      change_backlog(holder, *first, int64_t(n));
-    }
-    holder.assigned.push_back(range);
+    hold(holder, range, *first);
   }
   if (holder.assigned.size() > 64 + 2 * (holder.slots + holder.running + holder.backlog))
     sweep_assigned(holder);
+}
+
+// The tasks of a range, waiting and no longer in the ready queue, belong to this worker now.
+void State::hold(WorkerState& holder, const AssignedRange& range, const Job::Place& first) {
+  TaskGroup& group = *first.group;
+  for_each_position(group, range.ids, [&](uint64_t position, TaskId) {
+    const Job::Place place{&group, position};
+    TaskChunk& chunk = place.chunk();
+    const uint32_t row = place.row();
+    HQ_ASSERT(chunk.state(row) == RowState::kWaiting);
+    chunk.state(row) = range.slot ? RowState::kSlot : RowState::kBacklog;
+    chunk.worker(row) = holder.id.value;
+    chunk.start_ms(row) = TaskChunk::kNeverStarted;
+    chunk.set_variant(row, range.variant);
+    if (range.instance != group.instance(position)) group.set_instance(position, range.instance);
+  });
+  const uint64_t n = range.ids.count();
+  if (range.slot) {
+    holder.slots += n;
+    claim(holder, group.klass(first.position), range.variant, n);
+  } else {
+    change_backlog(holder, first, int64_t(n));
+  }
+  holder.assigned.push_back(range);
+}
+
+void State::on(const TasksReclaimed& e, WallTime time, Effects& effects) {
+  WorkerState& holder = worker(e.worker);
+  holder.last_progress = time;
+  HQ_ASSERT(holder.alive());
+  for (const AssignedRange& range : e.ranges) {
+    Job& owner = job(range.job);
+    auto first = owner.find(TaskId(range.ids.first));
+    HQ_ASSERT(first.has_value());
+    for_each_position(*first->group, range.ids, [&](uint64_t position, TaskId id) {
+      HQ_ASSERT(reclaimable_row(e.lost, {range.job, id}, range.instance).has_value());
+      const Job::Place place{first->group, position};
+      RowState& state = place.chunk().state(place.row());
+      if (state == RowState::kWaiting) {
+        ready_.remove(place.group->priority(position), place.group->klass(position), place.group->key(),
+                      {id.value, id.value, 1}, true);
+      }
+      state = RowState::kWaiting;
+      auto losses = owner.losses.find(id);
+      if (losses == owner.losses.end()) return;
+      const Job::Losses::Last last = std::exchange(losses->second.last, Job::Losses::Last::kNone);
+      if (last == Job::Losses::Last::kCrash) --losses->second.crashes;
+      if (last == Job::Losses::Last::kBacklog) --losses->second.from_backlog;
+    });
+    hold(holder, range, *first);
+    mark_changed(effects, owner.id);
+  }
 }
 
 void State::sweep_assigned(WorkerState& holder) {
@@ -492,6 +557,21 @@ std::optional<std::pair<Job*, Job::Place>> State::assigned_row(WorkerId holder, 
   if (!place || !is_assigned(place->group->columns.state(place->position))) return std::nullopt;
   if (place->chunk().worker(place->row()) != holder.value) return std::nullopt;
   if (place->group->instance(place->position) != instance) return std::nullopt;
+  return std::pair(const_cast<Job*>(owner), *place);
+}
+
+std::optional<std::pair<Job*, Job::Place>> State::reclaimable_row(WorkerId lost, const JobTask& task,
+                                                                  InstanceId instance) const {
+  const Job* owner = find_job(task.job);
+  const WorkerState* had_it = find_worker(lost);
+  if (owner == nullptr || had_it == nullptr || had_it->alive()) return std::nullopt;
+  auto place = owner->find(task.task);
+  if (!place || place->group->columns.find(place->position) == nullptr) return std::nullopt;
+  const RowState state = place->group->columns.state(place->position);
+  const bool waits =
+      state == RowState::kHeld || (state == RowState::kWaiting && place->group->rest == TaskState::kWaiting);
+  if (!waits || place->chunk().worker(place->row()) != lost.value) return std::nullopt;
+  if (place->group->instance(place->position).value != instance.value + 1) return std::nullopt;
   return std::pair(const_cast<Job*>(owner), *place);
 }
 
@@ -601,7 +681,9 @@ void State::on(const TasksEnded& e, WallTime time, Effects& effects) {
 // --- loss
 // ----------------------------------------------------------------------------------------------------
 
-void State::lose_task(Job& owner, const Job::Place& place, TaskId id, LossReason reason, Effects& effects) {
+void State::lose_task(Job& owner, const Job::Place& place, TaskId id, const WorkerLost& loss,
+                      Effects& effects) {
+  using Last = Job::Losses::Last;
   TaskChunk& chunk = place.chunk();
   const RowState was = chunk.state(place.row());
   const TaskDescription& description = place.group->description(place.position);
@@ -611,11 +693,15 @@ void State::lose_task(Job& owner, const Job::Place& place, TaskId id, LossReason
     fail_row(owner, place, id, {FailureKind::kNeverRestart, 0, {}}, effects);
     return;
   }
-  if (counts_as_crash(reason)) {
+  if (!counts_as_crash(loss.reason)) {
+    if (auto losses = owner.losses.find(id); losses != owner.losses.end()) losses->second.last = Last::kNone;
+  } else {
     Job::Losses& losses = owner.losses[id];
     if (was == RowState::kBacklog) {
+      losses.last = losses.from_backlog < 255 ? Last::kBacklog : Last::kNone;
       if (losses.from_backlog < 255) ++losses.from_backlog;
     } else {
+      losses.last = losses.crashes < 0xffff ? Last::kCrash : Last::kNone;
       if (losses.crashes < 0xffff) ++losses.crashes;
       if (description.crash_limit.value != CrashLimit::kNeverRestart &&
           losses.crashes >= description.crash_limit.value) {
@@ -627,7 +713,11 @@ void State::lose_task(Job& owner, const Job::Place& place, TaskId id, LossReason
   }
   ++owner.counts[size_t(TaskState::kWaiting)];
   place.group->set_instance(place.position, InstanceId(place.group->instance(place.position).value + 1));
-  make_ready_again(owner, place, id);
+  if (loss.held) {
+    chunk.state(place.row()) = RowState::kHeld;
+  } else {
+    make_ready_again(owner, place, id);
+  }
 }
 
 bool State::release_lingering(WorkerId id, const JobTask& task, InstanceId instance) {
@@ -669,6 +759,12 @@ void State::check_invariants() const {
           const ReadyTasks* tasks = ready_.find(group->priority(p), group->klass(p), group->key());
           HQ_ASSERT(tasks != nullptr &&
                     tasks->fresh.contains(id.value) + tasks->again.contains(id.value) == 1);
+        }
+        if (row == RowState::kHeld) {
+          TaskChunk& held = *group->columns.find(p);
+          const WorkerState* holder = find_worker(WorkerId(held.worker(TaskColumns::row(p))));
+          HQ_ASSERT(holder != nullptr && holder->holding);
+          HQ_ASSERT(group->rest == TaskState::kWaiting && !owner.unmet.contains(id));
         }
         if (!is_assigned(row)) continue;
         TaskChunk& chunk = *group->columns.find(p);

@@ -19,6 +19,8 @@ namespace hq {
 
 struct ServerStarted {
   std::string server_uid;
+  // How long workers may go on without this server (docs/protocol.md, Lease); 0 = it does not come back.
+  Duration window{0};
 };
 struct ServerStopped {};
 
@@ -32,6 +34,12 @@ struct WorkerConnected {
 struct WorkerLost {
   WorkerId worker;
   LossReason reason;
+  // Nothing proves that its processes have ended: nobody gets those tasks before WorkerFenced.
+  bool held = false;
+};
+// What ran on a lost worker has ended by now: what was held because of it is ready.
+struct WorkerFenced {
+  WorkerId worker;
 };
 
 // A job of its own (closed at once), or more tasks for an open job.
@@ -95,6 +103,14 @@ struct TasksReturned {
   std::vector<ReturnedTask> tasks;
 };
 
+// A worker that was given up has come back, under a new number, with attempts of which no later one has been
+// handed out: these go on there as if they had never been lost (instance and crash counter as before).
+struct TasksReclaimed {
+  WorkerId worker;                    // the new number
+  WorkerId lost;                      // the one it had
+  std::vector<AssignedRange> ranges;  // with the instances that were lost
+};
+
 struct TaskStart {
   JobTask task;
   InstanceId instance;
@@ -122,9 +138,10 @@ struct TasksEnded {
   std::vector<TaskEnd> tasks;
 };
 
-using Event = std::variant<ServerStarted, ServerStopped, WorkerConnected, WorkerLost, JobSubmitted, JobOpened,
-                           JobClosed, JobCanceled, JobAborted, TasksAborted, JobForgotten, TasksAssigned,
-                           TasksReturned, TasksStarted, TasksEnded>;
+using Event =
+    std::variant<ServerStarted, ServerStopped, WorkerConnected, WorkerLost, WorkerFenced, JobSubmitted,
+                 JobOpened, JobClosed, JobCanceled, JobAborted, TasksAborted, JobForgotten, TasksAssigned,
+                 TasksReturned, TasksReclaimed, TasksStarted, TasksEnded>;
 
 struct Record {
   WallTime time;

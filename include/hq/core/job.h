@@ -108,6 +108,11 @@ struct Job {
   struct Losses {
     uint16_t crashes = 0;
     uint8_t from_backlog = 0;
+    enum class Last : uint8_t {
+      kNone,
+      kCrash,
+      kBacklog
+    } last = Last::kNone;  // what the newest loss counted as
   };
   std::map<TaskId, Losses> losses;
   // Texts of failures, of the first 1,000 failed tasks.

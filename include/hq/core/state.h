@@ -66,6 +66,12 @@ class State {
   // more).
   [[nodiscard]] std::optional<std::pair<Job*, Job::Place>> assigned_row(WorkerId worker, const JobTask& task,
                                                                         InstanceId instance) const;
+  // The job and place of a task that a lost worker had in this instance, and of which no later one was handed
+  // out.
+  [[nodiscard]] std::optional<std::pair<Job*, Job::Place>> reclaimable_row(WorkerId lost, const JobTask& task,
+                                                                           InstanceId instance) const;
+  // The longest window that a worker of ours may have been told, 0 if none.
+  [[nodiscard]] Duration window() const { return window_; }
   // Mean duration of tasks of this class that ended lately, seconds; negative when none has.
   [[nodiscard]] float class_mean_ran_s(ClassId id) const;
   // Tasks that depend on `id`, directly or not, and are not final; ascending.
@@ -81,6 +87,7 @@ class State {
   void on(const ServerStopped&, WallTime, Effects&);
   void on(const WorkerConnected&, WallTime, Effects&);
   void on(const WorkerLost&, WallTime, Effects&);
+  void on(const WorkerFenced&, WallTime, Effects&);
   void on(const JobSubmitted&, WallTime, Effects&);
   void on(const JobOpened&, WallTime, Effects&);
   void on(const JobClosed&, WallTime, Effects&);
@@ -90,6 +97,7 @@ class State {
   void on(const JobForgotten&, WallTime, Effects&);
   void on(const TasksAssigned&, WallTime, Effects&);
   void on(const TasksReturned&, WallTime, Effects&);
+  void on(const TasksReclaimed&, WallTime, Effects&);
   void on(const TasksStarted&, WallTime, Effects&);
   void on(const TasksEnded&, WallTime, Effects&);
 
@@ -109,7 +117,8 @@ class State {
   void change_backlog(WorkerState& worker, const Job::Place& place, int64_t delta);
   void leave_worker(WorkerState& worker, const Job::Place& place, RowState was);
   void sweep_assigned(WorkerState& worker);
-  void lose_task(Job& job, const Job::Place& place, TaskId id, LossReason reason, Effects& effects);
+  void hold(WorkerState& worker, const AssignedRange& range, const Job::Place& first);
+  void lose_task(Job& job, const Job::Place& place, TaskId id, const WorkerLost& loss, Effects& effects);
   void fail_row(Job& job, const Job::Place& place, TaskId id, const Failure& failure, Effects& effects);
   void note_start(Job& job, WorkerState& worker, const Job::Place& place, TaskId id, WallTime at);
   void finish_dependencies(Job& job, TaskId id, Effects& effects);
@@ -118,6 +127,7 @@ class State {
   void settle(Job& job, WallTime time);
 
   std::string server_uid_;
+  Duration window_{0};
   std::vector<std::unique_ptr<Job>> jobs_;  // by id - 1; forgotten ones are null
   std::map<WorkerId, std::unique_ptr<WorkerState>> workers_;
   std::map<WorkerId, WorkerState*> alive_;

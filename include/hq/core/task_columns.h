@@ -13,9 +13,10 @@
 
 namespace hq {
 
-// The state of a row; the first four are active. kBacklog and kSlot show as waiting.
+// The state of a row; the first five are active. kHeld, kBacklog and kSlot show as waiting.
 enum class RowState : uint8_t {
   kWaiting,
+  kHeld,  // lost with a worker on which it may still run (WorkerFenced ends that)
   kBacklog,
   kSlot,
   kRunning,

@@ -54,6 +54,9 @@ struct WorkerState {
   std::optional<JobTask> last_task;
   WallTime last_task_time;
 
+  // Lost without proof that its processes have ended: `assigned` says which tasks are held because of that.
+  bool holding = false;
+
   [[nodiscard]] bool alive() const { return !lost.has_value(); }
   [[nodiscard]] bool idle() const { return slots + running + backlog == 0 && lingering.empty(); }
 };

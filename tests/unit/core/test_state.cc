@@ -334,3 +334,128 @@ TEST_CASE("the fold keeps its invariants under random events") {
     }
   }
 }
+
+// --- workers that may come back
+// ------------------------------------------------------------------------------
+
+namespace {
+
+RowState row(const World& w, JobId job, uint32_t task) {
+  const auto place = w.state.find_job(job)->find(TaskId(task));
+  return place->group->columns.state(place->position);
+}
+uint32_t instance(const World& w, JobId job, uint32_t task) {
+  const auto place = w.state.find_job(job)->find(TaskId(task));
+  return place->group->instance(place->position).value;
+}
+Event reclaim(WorkerId worker, WorkerId lost, JobId job, uint32_t task, bool slot) {
+  return TasksReclaimed{worker, lost, {{job, {task, task, 1}, InstanceId(0), 0, slot}}};
+}
+
+}  // namespace
+
+TEST_CASE("tasks of a silent worker wait at once and are ready when nothing of it can run any more") {
+  World w;
+  const WorkerId silent = w.add_worker(1);
+  const JobId job = w.add_job(submit().array(0, 3));
+  w.schedule();
+  w.start(silent, job, 0);
+
+  w.apply(WorkerLost{silent, LossReason::kHeartbeatLost, true});
+
+  CHECK(w.task(job, 0) == TaskState::kWaiting);
+  CHECK(row(w, job, 0) == RowState::kHeld);
+  CHECK(w.state.ready().count() == 2);
+  const WorkerId other = w.add_worker(8);
+  w.schedule();
+  CHECK(w.state.find_worker(other)->slots == 2);
+  CHECK(w.apply(WorkerFenced{silent}).wake_scheduler);
+  CHECK(w.state.ready().count() == 1);
+  w.schedule();
+  CHECK(row(w, job, 0) == RowState::kSlot);
+  CHECK(instance(w, job, 0) == 1);
+}
+
+TEST_CASE("a held task can be canceled, aborted and forgotten like any that waits") {
+  World w;
+  const WorkerId silent = w.add_worker(4);
+  const JobId job = w.add_job(submit().task(0).task(1).task(2));
+  w.schedule();
+  w.start(silent, job, 0);
+  w.apply(WorkerLost{silent, LossReason::kHeartbeatLost, true});
+
+  w.apply(TasksAborted{job, {TaskId(0)}});
+  CHECK(w.task(job, 0) == TaskState::kAborted);
+  w.apply(JobCanceled{job, ""});
+
+  CHECK(w.count(job, TaskState::kCanceled) == 2);
+  CHECK(w.count(job, TaskState::kAborted) == 1);
+  w.apply(JobForgotten{job});
+  w.apply(WorkerFenced{silent});
+  CHECK(w.state.ready().empty());
+}
+
+TEST_CASE("what a given-up worker brings back goes on with its instance and crash counter") {
+  bool held = false;
+  SUBCASE("held until now") {
+    held = true;
+  }
+  SUBCASE("ready already") {}
+  World w;
+  const WorkerId lost = w.add_worker(1);
+  const JobId job = w.add_job(submit().array(0, 2).crash_limit(2));
+  w.schedule();
+  w.start(lost, job, 0);
+  w.apply(WorkerLost{lost, LossReason::kHeartbeatLost, held});
+  REQUIRE(w.state.find_job(job)->losses.at(TaskId(0)).crashes == 1);
+  const WorkerId back = w.add_worker(1);
+
+  w.apply(reclaim(back, lost, job, 0, true));
+
+  CHECK(row(w, job, 0) == RowState::kSlot);
+  CHECK(instance(w, job, 0) == 0);
+  CHECK(w.state.find_job(job)->losses.at(TaskId(0)).crashes == 0);
+  CHECK(w.state.find_worker(back)->free.at(ResourceIndex(0)).is_zero());
+  if (held) w.apply(WorkerFenced{lost});
+  CHECK(row(w, job, 0) == RowState::kSlot);
+  w.start(back, job, 0);
+  w.end(back, job, 0);
+  CHECK(w.task(job, 0) == TaskState::kFinished);
+}
+
+TEST_CASE("what was handed out again meanwhile, or has ended otherwise, is not reclaimed") {
+  World w;
+  const WorkerId lost = w.add_worker(1);
+  const JobId job = w.add_job(submit().array(0, 3));
+  w.schedule();
+  w.start(lost, job, 0);
+  w.apply(WorkerLost{lost, LossReason::kConnectionLost});
+  const JobTask first{job, TaskId(0)};
+  CHECK(w.state.reclaimable_row(lost, first, InstanceId(0)));
+  CHECK_FALSE(w.state.reclaimable_row(lost, first, InstanceId(1)));
+  CHECK_FALSE(w.state.reclaimable_row(lost, {job, TaskId(1)}, InstanceId(0)));
+  CHECK_FALSE(w.state.reclaimable_row(WorkerId(9), first, InstanceId(0)));
+
+  const WorkerId other = w.add_worker(1);
+  CHECK_FALSE(w.state.reclaimable_row(other, first, InstanceId(0)));
+  w.schedule();
+  REQUIRE(row(w, job, 0) == RowState::kSlot);
+  CHECK_FALSE(w.state.reclaimable_row(lost, first, InstanceId(0)));
+  w.apply(JobCanceled{job, ""});
+  CHECK_FALSE(w.state.reclaimable_row(lost, first, InstanceId(0)));
+}
+
+TEST_CASE("the window is the longest that a worker may have been told") {
+  World w;
+  w.apply(ServerStarted{"uid", 600s});
+  const WorkerId worker = w.add_worker(1);
+
+  w.apply(ServerStarted{"uid", 5s});
+  CHECK(w.state.window() == 600s);
+  w.apply(WorkerLost{worker, LossReason::kHeartbeatLost, true});
+  w.apply(ServerStarted{"uid", 5s});
+  CHECK(w.state.window() == 600s);
+  w.apply(WorkerFenced{worker});
+  w.apply(ServerStarted{"uid", 5s});
+  CHECK(w.state.window() == 5s);
+}
