@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 from hq import free_port, version, wait_until
+from terminal import run_on_terminal, styled
 
 SESSIONS = Path(__file__).parent / "sessions"
 UNIT = r"(?:months?|days?|years?|h|m|s|ms|us|ns|d|w|y)"
@@ -29,6 +30,7 @@ OF_THE_MACHINE = re.compile(r"^\S+ WARN The worker is given \d+ cpus, but only \
 PLACEHOLDER = re.compile(r"<(" + "|".join(PLACEHOLDERS) + r")(?::(\w+))?>")
 NO_NEWLINE = "[no newline at the end]"
 STDOUT_LEFT_OUT = "(stdout left out)"
+LINES_LEFT_OUT = "(other lines left out)"
 
 
 class Step:
@@ -40,6 +42,8 @@ class Step:
         self.stdin = None
         self.expected = {"stdout": "", "stderr": ""}
         self.compares_stdout = True
+        self.on_terminal = False
+        self.lines_left_out = False
         self.end = None  # "exit 0", "killed by signal 15", "still running"
 
 
@@ -91,12 +95,16 @@ class Parser:
         while self.at < len(self.lines):
             line = self.lines[self.at]
             self.at += 1
-            if line in ("[stdout]", "[stderr]", "[stdin]"):
+            if line == "[terminal]":
+                step.on_terminal, current = True, "stdout"
+            elif line in ("[stdout]", "[stderr]", "[stdin]"):
                 current = line[1:-1]
             elif line == NO_NEWLINE:
                 step.expected[current] = step.expected[current].removesuffix("\n")
             elif line == STDOUT_LEFT_OUT:
                 step.compares_stdout = False
+            elif line == LINES_LEFT_OUT:
+                step.lines_left_out = True
             elif match := re.fullmatch(r"\[(exit \d+|killed by signal \d+|still running)\]", line):
                 step.end = match.group(1)
                 return step
@@ -120,15 +128,19 @@ class Comparer:
         self.names = names
         self.bound = {}
 
+    def named(self, text):
+        for name, value in self.names.items():
+            text = text.replace(f"<{name}>", value)
+        return text
+
     def differences(self, what, expected, actual):
         """Lines that say where `actual` isn't what was expected."""
         actual = OF_THE_MACHINE.sub("", actual.replace("\x1b", "\\e").replace("\r", "\\r"))
-        for name, value in self.names.items():
-            expected = expected.replace(f"<{name}>", value)
+        expected = self.named(expected)
         wanted = expected.split("\n")
         got = [line for line in actual.split("\n") if not ADDED.fullmatch(line)]
         if len(wanted) == len(got) and all(map(self.line_fits, wanted, got)):
-            return ragged_tables(what, got)
+            return [] if what == "terminal" else ragged_tables(what, got)
         found = [f"{what} differs:"]
         for i in range(max(len(wanted), len(got))):
             left = wanted[i] if i < len(wanted) else None
@@ -138,6 +150,20 @@ class Comparer:
             else:
                 found += [f"  - {left}"] * (left is not None) + [f"  + {right}"] * (right is not None)
         return found
+
+    def terminal_differences(self, step, actual):
+        """As differences(), for what stood on a terminal: colours count, how they are switched does not."""
+        expected = styled(step.expected["stdout"].replace("\\e", "\x1b")).replace("\x1b", "\\e")
+        actual = styled(actual)
+        if not step.lines_left_out:
+            return self.differences("terminal", expected.rstrip("\n"), actual.rstrip("\n"))
+        rest, missing = iter(OF_THE_MACHINE.sub("", actual).splitlines()), []
+        for line in self.named(expected).splitlines():
+            if not any(self.line_fits(line, got) for got in rest):
+                missing = ["terminal: this line is missing, or not where it should be:", f"  - {line}",
+                           *(f"    {got}" for got in actual.splitlines())]
+                break
+        return missing
 
     def line_fits(self, wanted, got):
         if wanted == got:
@@ -250,6 +276,11 @@ class Replay:
         path.chmod(0o755)
 
     def command(self, step):
+        if step.on_terminal:
+            output, code = run_on_terminal(step.text, self.env.cwd, self.env.variables)
+            found = self.comparer.terminal_differences(step, output)
+            self.fault(found + ([] if f"exit {code}" == step.end else [f"ended by 'exit {code}', expected '{step.end}'"]))
+            return
         output = self.env.run(step.text, step.stdin)
         self.compare(step, output.stdout, output.stderr, output.exit)
 

@@ -17,6 +17,8 @@ std::string_view escape_of(TextRole role) {
       return "\x1b[33m";
     case TextRole::kValid:
       return "\x1b[32m";
+    case TextRole::kMarked:
+      return "\x1b[31m";
   }
   return "";
 }

@@ -8,7 +8,7 @@
 
 namespace hq::cli {
 
-enum class TextRole { kPlain, kError, kHeading, kLiteral, kInvalid, kValid };
+enum class TextRole { kPlain, kError, kHeading, kLiteral, kInvalid, kValid, kMarked };
 
 class StyledText {
  public:
@@ -16,6 +16,7 @@ class StyledText {
   StyledText& literal(std::string_view words) { return add(TextRole::kLiteral, words); }
   StyledText& invalid(std::string_view words) { return add(TextRole::kInvalid, words); }
   StyledText& valid(std::string_view words) { return add(TextRole::kValid, words); }
+  StyledText& marked(std::string_view words) { return add(TextRole::kMarked, words); }
   StyledText& add(TextRole role, std::string_view words) {
     parts_.emplace_back(role, words);
     return *this;

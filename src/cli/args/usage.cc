@@ -104,6 +104,22 @@ void add_option_text(StyledText& out, const Argument& option) {
   if (blank != text.npos) out.plain(text.substr(blank));
 }
 
+// The first line says what is wrong; in the lines below it, which point at the place, that place is marked.
+void add_reason(StyledText& out, std::string_view message) {
+  size_t end = message.find('\n');
+  out.plain(message.substr(0, end));
+  const size_t bar = message.find("\n" + std::string(2, ' '), end == message.npos ? end : end + 1);
+  const size_t column = bar == message.npos ? 0 : message.find_first_not_of(' ', bar + 1) - (bar + 1);
+  while (end != message.npos) {
+    const size_t begin = end + 1;
+    end = message.find('\n', begin);
+    const std::string_view line = message.substr(begin, end == message.npos ? end : end - begin);
+    const size_t place = column > 0 ? std::min(column, line.size()) : line.size();
+    out.plain("\n").plain(line.substr(0, place));
+    if (place < line.size()) out.marked(line.substr(place));
+  }
+}
+
 ArgumentList required_options(const Level& level) {
   ArgumentList out;
   for (const Argument& argument : level.command->arguments()) {
@@ -276,7 +292,8 @@ UsageError bad_value(const Level& level, const Argument& argument, std::string_v
   switch (argument.error_form) {
     case ValueErrorForm::kInvalidValue:
       out.plain("invalid value '").invalid(value).plain("' for '").literal(argument.text()).plain("': ");
-      return end_error(std::move(out.plain(why.message)), level);
+      add_reason(out, why.message);
+      return end_error(std::move(out), level);
     case ValueErrorForm::kAlone:
       out.plain(why.message).plain("\n");
       return {std::move(out)};

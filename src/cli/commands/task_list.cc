@@ -40,7 +40,7 @@ class TaskTable {
     for_each_id(row, [&](TaskId id) {
       rows_.push_back({Cell::right(job_.text()), Cell::right(id.text()),
                        Cell(status, task_state_color(status)), Cell(workers_cell(row, names_)),
-                       Cell(makespan_cell(row, now_)), Cell(error_of(row))});
+                       Cell(makespan_cell(row, now_)), Cell(error_of(row), Color::kRed)});
     });
   }
 
