@@ -118,7 +118,13 @@ void State::on(const ServerStarted& e, WallTime, Effects&) {
   window_ = some_left ? std::max(window_, e.window) : e.window;
 }
 
-void State::on(const ServerStopped&, WallTime, Effects&) {}
+// Its workers end with it, and their tasks start again; nothing of that is anybody's fault.
+void State::on(const ServerStopped&, WallTime time, Effects& effects) {
+  while (!alive_.empty()) {
+    const WorkerLost loss{alive_.begin()->first, LossReason::kStopped, false};
+    take_back(loss, time, /*may_fail=*/false, effects);
+  }
+}
 
 void State::on(const WorkerConnected& e, WallTime time, Effects& effects) {
   auto fresh = std::make_unique<WorkerState>();
@@ -139,6 +145,10 @@ void State::on(const WorkerConnected& e, WallTime time, Effects& effects) {
 }
 
 void State::on(const WorkerLost& e, WallTime time, Effects& effects) {
+  take_back(e, time, /*may_fail=*/true, effects);
+}
+
+void State::take_back(const WorkerLost& e, WallTime time, bool may_fail, Effects& effects) {
   WorkerState& lost = worker(e.worker);
   HQ_ASSERT(lost.alive());
   for (const AssignedRange& range : lost.assigned) {
@@ -153,7 +163,7 @@ void State::on(const WorkerLost& e, WallTime time, Effects& effects) {
           place.chunk().worker(place.row()) != e.worker.value) {
         return;
       }
-      lose_task(*owner, place, id, e, effects);
+      lose_task(*owner, place, id, e, may_fail, effects);
       touched = true;
     });
     if (touched) {
@@ -681,14 +691,14 @@ void State::on(const TasksEnded& e, WallTime time, Effects& effects) {
 // --- loss
 // ----------------------------------------------------------------------------------------------------
 
-void State::lose_task(Job& owner, const Job::Place& place, TaskId id, const WorkerLost& loss,
+void State::lose_task(Job& owner, const Job::Place& place, TaskId id, const WorkerLost& loss, bool may_fail,
                       Effects& effects) {
   using Last = Job::Losses::Last;
   TaskChunk& chunk = place.chunk();
   const RowState was = chunk.state(place.row());
   const TaskDescription& description = place.group->description(place.position);
   --owner.counts[size_t(task_state(was))];
-  if (was == RowState::kRunning && description.crash_limit.value == CrashLimit::kNeverRestart) {
+  if (may_fail && was == RowState::kRunning && description.crash_limit.value == CrashLimit::kNeverRestart) {
     ++owner.counts[size_t(TaskState::kFailed)];
     fail_row(owner, place, id, {FailureKind::kNeverRestart, 0, {}}, effects);
     return;

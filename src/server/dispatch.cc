@@ -1,5 +1,6 @@
 // From the plan to messages: what plan() decided becomes facts and runs.
 #include <algorithm>
+#include <iterator>
 
 #include "hq/base/assert.h"
 #include "hq/protocol/limits.h"
@@ -22,7 +23,11 @@ void Server::Impl::schedule() {
   for (const auto& [peer, session] : sessions.all()) {
     if (session.retraction) retracting.insert(session.worker);
   }
-  const Placement placement = plan({state, now_.wall, closed, retracting});
+  std::set<WorkerId> unreachable;
+  if (!away.empty())
+    std::set_union(closed.begin(), closed.end(), away.begin(), away.end(),
+                   std::inserter(unreachable, unreachable.end()));
+  const Placement placement = plan({state, now_.wall, away.empty() ? closed : unreachable, retracting});
   for (const Placed& placed : placement.placed) hand_out(placed);
   for (const Retraction& retraction : placement.retractions) {
     WorkerSession* session = sessions.of(retraction.worker);

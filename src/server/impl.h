@@ -21,6 +21,10 @@
 
 namespace hq {
 
+// A worker ends its tasks when its window is over; SIGINT to SIGKILL take it a second, and the message its
+// time.
+inline constexpr Duration kFenceGrace = 1500ms;
+
 struct Server::Impl {
   Impl(ServerOptions options, ServerPorts ports, Now start, State restored);
 
@@ -51,7 +55,12 @@ struct Server::Impl {
   void on_hello(PeerId from, msg::Hello&& page);
   void complete_hello(PeerId from);
   [[nodiscard]] const WorkerState* known_worker(const msg::Hello& hello) const;
-  void adopt(WorkerSession& session, const msg::Hello& hello, msg::Welcome& welcome);
+  [[nodiscard]] const WorkerState* given_up_worker(const msg::Hello& hello) const;
+  void fence_earlier_boots(const WorkerConfig& config);
+  using KnownStarts = std::map<JobTask, WallTime>;
+  KnownStarts reclaim(WorkerId worker, WorkerId lost, const msg::Hello& hello);
+  void adopt(WorkerSession& session, const msg::Hello& hello, const KnownStarts& known_starts,
+             msg::Welcome& welcome);
   void release_unlisted(WorkerId worker, const msg::Hello& hello);
   void on_report(WorkerSession& session, const msg::Report& report);
   void on_started(WorkerId worker, const std::vector<msg::StartedTask>& rows);
@@ -59,7 +68,12 @@ struct Server::Impl {
   void on_returned(WorkerSession& session, const msg::Returned& returned);
   void on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat);
   void on_goodbye(WorkerSession& session, const msg::Goodbye& goodbye);
-  void lose_worker(WorkerId worker, LossReason reason, const std::string& why);
+  // Whether its processes are known to have ended.
+  enum class Proof { kEnded, kNone };
+  void lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof);
+  void fence(WorkerId worker);
+  // How long it may run its tasks after a heartbeat of which it has an answer.
+  [[nodiscard]] Duration window_of(const WorkerConfig& config, Duration resume_window) const;
   void probe_workers();
   void plan_late_probe();
   void on_gone(PeerId peer);
@@ -91,6 +105,7 @@ struct Server::Impl {
   // --- time (on_timer.cc) ----------------------------------------------------------------------------------
   void on_timer();
   void judge_silence();
+  void end_fences();
   void judge_idleness();
   void answer_waiters();
 
@@ -109,6 +124,9 @@ struct Server::Impl {
   bool wake_scheduler = false;
   std::optional<TimePoint> schedule_at;
   std::set<WorkerId> closed;  // get no new tasks: stopping, or at their end
+  std::set<WorkerId> away;    // without a connection now: get new tasks after their next hello
+  // Lost workers whose tasks are held, and until when.
+  std::map<WorkerId, TimePoint> fences;
   uint64_t next_session = 1;
   uint64_t next_retraction = 1;
   bool workers_drained = false;  // the workers' socket was read to its end this turn

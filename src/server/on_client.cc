@@ -390,7 +390,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::StopWorkers&& request) {
           send(session->peer, session->session, stop);
         }
       }
-      if (request.force) lose_worker(worker_id, LossReason::kStopped, "stopped by force");
+      if (request.force) lose_worker(worker_id, LossReason::kStopped, "stopped by force", Proof::kEnded);
     }
     results.items.push_back(item);
   }

@@ -10,9 +10,6 @@ namespace hq {
 namespace {
 
 constexpr Duration kCheckInterval = 500ms;
-// A worker ends its tasks after twice the heartbeat; SIGINT to SIGKILL take it a second, and the message its
-// time.
-constexpr Duration kFenceGrace = 1500ms;
 constexpr Duration kForcedRemoval = 60s;
 // Between two turns: if we were away for longer, it was we who were late, and nobody is judged by that.
 constexpr Duration kLateServer = 2s;
@@ -21,7 +18,9 @@ constexpr Duration kLateServer = 2s;
 
 void Server::Impl::on_timer() {
   if (now_.mono - last_turn > kLateServer) {
-    for (auto& [worker, link] : sessions.links()) link.last_heard = now_.mono;
+    for (auto& [worker, link] : sessions.links()) {
+      if (!link.doubt_until) link.last_heard = now_.mono;
+    }
   }
   if (probe_again && *probe_again <= now_.mono) {
     probe_again.reset();
@@ -31,6 +30,7 @@ void Server::Impl::on_timer() {
   if (next_check <= now_.mono) {
     next_check = now_.mono + kCheckInterval;
     judge_silence();
+    end_fences();
     judge_idleness();
   }
   for (auto& [peer, session] : sessions.all()) {
@@ -42,17 +42,38 @@ void Server::Impl::on_timer() {
 }
 
 void Server::Impl::judge_silence() {
-  if (!workers_drained) return;  // its heartbeat may be among what we have not read yet
-  std::vector<std::pair<WorkerId, LossReason>> lost;
+  if (!workers_drained || stop_recorded) return;  // its heartbeat may be among what we have not read yet
+  std::vector<WorkerId> silent;
+  std::vector<WorkerId> stuck;
+  std::vector<WorkerId> never_back;
   for (const auto& [id, link] : sessions.links()) {
-    const WorkerState* worker = state.find_worker(id);
-    if (link.stopping && now_.mono - link.stopping->since > kForcedRemoval) {
-      lost.emplace_back(id, link.stopping->reason);
-    } else if (now_.mono - link.last_heard > 2 * worker->config->heartbeat_interval + kFenceGrace) {
-      lost.emplace_back(id, link.stopping ? link.stopping->reason : LossReason::kHeartbeatLost);
+    const WorkerConfig& config = *state.find_worker(id)->config;
+    if (link.doubt_until) {
+      if (now_.mono > *link.doubt_until) never_back.push_back(id);
+    } else if (link.stopping && now_.mono - link.stopping->since > kForcedRemoval) {
+      stuck.push_back(id);
+    } else if (now_.mono - link.last_heard > 2 * config.heartbeat_interval + kFenceGrace) {
+      silent.push_back(id);
     }
   }
-  for (const auto& [id, reason] : lost) lose_worker(id, reason, "heartbeat lost");
+  auto reason_of = [&](WorkerId id) {
+    const WorkerLink& link = *sessions.link(id);
+    return link.stopping ? link.stopping->reason : LossReason::kHeartbeatLost;
+  };
+  for (WorkerId id : silent) lose_worker(id, reason_of(id), "heartbeat lost", Proof::kNone);
+  for (WorkerId id : stuck) lose_worker(id, reason_of(id), "it does not stop", Proof::kNone);
+  for (WorkerId id : never_back) {
+    lose_worker(id, reason_of(id), "not back since the server started", Proof::kEnded);
+  }
+}
+
+void Server::Impl::end_fences() {
+  if (stop_recorded) return;
+  std::vector<WorkerId> due;
+  for (const auto& [id, until] : fences) {
+    if (until <= now_.mono) due.push_back(id);
+  }
+  for (WorkerId id : due) fence(id);
 }
 
 void Server::Impl::judge_idleness() {

@@ -31,6 +31,7 @@ std::string loss_text(LossReason reason) {
 }  // namespace
 
 void Server::Impl::on_worker_frame(PeerId from, BytesView frame) {
+  if (stop_recorded) return;  // its tasks have been taken back
   auto decoded = decode_from_worker(frame);
   if (!decoded) {
     if (bad_frames++ == 0) log::warn("A worker sent a frame that cannot be read: " + decoded.error().message);
@@ -48,6 +49,7 @@ void Server::Impl::on_worker_frame(PeerId from, BytesView frame) {
   if (decoded->session != session->session)
     return;  // of an earlier session: its sender has learnt of the new one
   session->last_heard = now_.mono;
+  session->confirmed = true;
   if (WorkerLink* link = sessions.link(session->worker)) link->last_heard = now_.mono;
   if (auto* report = std::get_if<msg::Report>(&decoded->message)) {
     on_report(*session, *report);
@@ -104,37 +106,44 @@ void Server::Impl::on_hello(PeerId from, msg::Hello&& page) {
   if (sessions.find(from)->hello->last_page) complete_hello(from);
 }
 
-// The living worker that says this hello; one that has not heard its number yet is known by its uid.
+// The living worker that says this hello. Its number does not matter: it may not have heard the newest yet.
 const WorkerState* Server::Impl::known_worker(const msg::Hello& hello) const {
-  if (hello.worker.value != 0) {
-    const WorkerState* worker =
-        hello.server_uid == state.server_uid() ? state.find_worker(hello.worker) : nullptr;
-    const bool same = worker != nullptr && worker->alive() && worker->uid == hello.worker_uid;
-    return same ? worker : nullptr;
-  }
+  if (!hello.server_uid.empty() && hello.server_uid != state.server_uid()) return nullptr;
   for (const auto& [id, worker] : state.alive_workers()) {
     if (worker->uid == hello.worker_uid) return worker;
   }
   return nullptr;
 }
 
+// As what it was given up last, if it was.
+const WorkerState* Server::Impl::given_up_worker(const msg::Hello& hello) const {
+  if (hello.server_uid != state.server_uid()) return nullptr;
+  const auto& all = state.workers();
+  const auto found = std::find_if(all.rbegin(), all.rend(),
+                                  [&](const auto& item) { return item.second->uid == hello.worker_uid; });
+  return found == all.rend() ? nullptr : found->second.get();
+}
+
 void Server::Impl::complete_hello(PeerId from) {
   WorkerSession& session = *sessions.find(from);
   const msg::Hello hello = std::move(*session.hello);
   session.hello.reset();
+  if (!sessions.note_hello(hello.worker_uid, hello.counter)) return sessions.close(from);
   session.session = SessionId(next_session++);
   session.last_report = hello.last_report;
 
+  fence_earlier_boots(*hello.config);
   const WorkerState* before = known_worker(hello);
-  const bool returns = before != nullptr;
-  if (returns) {
-    WorkerLink& link = sessions.add_link(before->id);
+  const WorkerState* given_up = before == nullptr ? given_up_worker(hello) : nullptr;
+  if (given_up != nullptr && !counts_as_crash(*given_up->lost)) {
+    send_now(from, SessionId(0), msg::Refused{"The worker has been stopped"});
+    if (given_up->holding) fence(given_up->id);
+    return sessions.close(from);
+  }
+  KnownStarts known_starts;
+  if (before != nullptr) {
+    WorkerLink& link = *sessions.link(before->id);
     if (link.peer && *link.peer != from) {
-      const WorkerSession* other = sessions.find(*link.peer);
-      if (other != nullptr && other->hello_counter > hello.counter) {
-        sessions.close(from);
-        return;
-      }
       to_workers.drop(*link.peer);
       sessions.close(*link.peer);
     }
@@ -143,10 +152,13 @@ void Server::Impl::complete_hello(PeerId from) {
     session.worker = state.next_worker_id();
     record(WorkerConnected{session.worker, hello.worker_uid, std::make_shared<WorkerConfig>(*hello.config)});
     sessions.add_link(session.worker).idle_since = now_.mono;
+    if (given_up != nullptr) known_starts = reclaim(session.worker, given_up->id, hello);
   }
   WorkerLink& link = *sessions.link(session.worker);
   link.peer = from;
   link.last_heard = now_.mono;
+  link.doubt_until.reset();
+  away.erase(session.worker);
   link.address = ports.workers.address_of(from);
 
   msg::Welcome welcome;
@@ -154,12 +166,18 @@ void Server::Impl::complete_hello(PeerId from) {
   welcome.server_uid = state.server_uid();
   welcome.worker = session.worker;
   welcome.resumable = ports.journal.outlives_server();
-  welcome.window = welcome.resumable ? options.resume_window : 2 * hello.config->heartbeat_interval;
+  welcome.window = window_of(*hello.config, options.resume_window);
   welcome.acknowledged = hello.last_report;
-  adopt(session, hello, welcome);
+  adopt(session, hello, known_starts, welcome);
   send(from, session.session, welcome);
-  if (returns) {
+  if (link.stopping) {
+    send(from, session.session, msg::StopWorker{msg::StopWorker::Reason::kStop});
+  }
+  if (before != nullptr) {
     log::info("Worker " + session.worker.text() + " is back from " + link.address);
+  } else if (given_up != nullptr) {
+    log::info("Worker " + given_up->id.text() + ", given up before, is back from " + link.address +
+              " as worker " + session.worker.text());
   } else {
     log::info("Worker " + session.worker.text() + " registered from " + link.address);
     if (hello.config->manager != ManagerKind::kNone) {
@@ -170,8 +188,68 @@ void Server::Impl::complete_hello(PeerId from) {
   wake_scheduler = true;
 }
 
+Duration Server::Impl::window_of(const WorkerConfig& config, Duration resume_window) const {
+  const Duration least = 2 * config.heartbeat_interval;
+  return ports.journal.outlives_server() ? std::max(resume_window, least) : least;
+}
+
+// A host that was booted anew has no process of before.
+void Server::Impl::fence_earlier_boots(const WorkerConfig& config) {
+  if (config.boot_id.empty()) return;
+  auto booted_before = [&](WorkerId id) {
+    const WorkerConfig& other = *state.find_worker(id)->config;
+    return other.hostname == config.hostname && !other.boot_id.empty() && other.boot_id != config.boot_id;
+  };
+  std::vector<WorkerId> gone;
+  for (const auto& [id, link] : sessions.links()) {
+    if (!link.peer && booted_before(id)) gone.push_back(id);
+  }
+  for (WorkerId id : gone) lose_worker(id, LossReason::kConnectionLost, "its host was booted", Proof::kEnded);
+  std::vector<WorkerId> held;
+  for (const auto& [id, until] : fences) {
+    if (booted_before(id)) held.push_back(id);
+  }
+  for (WorkerId id : held) fence(id);
+}
+
+// What a worker that was given up brings back counts while nobody else has got it.
+Server::Impl::KnownStarts Server::Impl::reclaim(WorkerId worker, WorkerId lost, const msg::Hello& hello) {
+  KnownStarts starts;
+  TasksReclaimed event{worker, lost, {}};
+  std::set<JobTask> taken;
+  auto take = [&](JobUid uid, const JobTask& task, InstanceId instance, uint8_t variant, bool runs) {
+    const Job* job = state.find_job(task.job);
+    const auto row = state.reclaimable_row(lost, task, instance);
+    if (job == nullptr || job->uid != uid || !row) return;
+    const auto& needs = state.classes().needs(row->second.group->klass(row->second.position));
+    if (variant >= needs.size() || needs[variant].nodes > 0 || !taken.insert(task).second) return;
+    const uint32_t start_ms = row->second.chunk().start_ms(row->second.row());
+    if (start_ms != TaskChunk::kNeverStarted) {
+      starts[task] = job->submitted + Duration(int64_t{start_ms} * 1'000'000);
+    }
+    event.ranges.push_back({task.job, {task.task.value, task.task.value, 1}, instance, variant, runs, {}});
+  };
+  for (const msg::EndedTask& ended : hello.ended) {
+    if (ended.outcome == msg::EndedTask::Outcome::kStopped) continue;
+    take(ended.job_uid, {ended.job, ended.task}, ended.instance, ended.variant, true);
+  }
+  for (const msg::HeldTask& held : hello.held) {
+    take(held.job_uid, {held.job, held.task}, held.instance, held.variant, held.running);
+  }
+  if (!event.ranges.empty()) record(std::move(event));
+  // The inventory is complete: nothing else runs there.
+  if (state.find_worker(lost)->holding) fence(lost);
+  return starts;
+}
+
+void Server::Impl::fence(WorkerId worker) {
+  fences.erase(worker);
+  record(WorkerFenced{worker});
+}
+
 // The inventory table of docs/protocol.md, Hello.
-void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, msg::Welcome& welcome) {
+void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, const KnownStarts& known_starts,
+                         msg::Welcome& welcome) {
   const WorkerId worker = session.worker;
   on_ended(worker, hello.ended);
   std::set<JobTask> listed;
@@ -183,8 +261,11 @@ void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, msg::W
       welcome.unwanted.push_back(held);
       continue;
     }
+    session.inherited.insert(held.job);
     if (held.running && row->second.group->columns.state(row->second.position) != RowState::kRunning) {
-      starts.push_back({{held.job, held.task}, held.instance, held.variant, now_.wall});
+      const auto known = known_starts.find({held.job, held.task});
+      const WallTime start = known == known_starts.end() ? now_.wall : known->second;
+      starts.push_back({{held.job, held.task}, held.instance, held.variant, start});
     }
   }
   if (!starts.empty()) record(TasksStarted{worker, std::move(starts)});
@@ -304,20 +385,25 @@ void Server::Impl::on_goodbye(WorkerSession& session, const msg::Goodbye& goodby
   } else if (link != nullptr && link->stopping) {
     reason = link->stopping->reason;
   }
-  lose_worker(worker, reason, loss_text(reason));
+  lose_worker(worker, reason, loss_text(reason), Proof::kEnded);
 }
 
-void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::string& why) {
+void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof) {
   WorkerLink* link = sessions.link(worker);
-  if (link == nullptr) return;
+  if (link == nullptr || stop_recorded) return;
   log::info("Worker " + worker.text() + " (" + link->address + ") connection closed: " + why);
+  const TimePoint fenced =
+      link->last_heard + window_of(*state.find_worker(worker)->config, state.window()) + kFenceGrace;
   if (link->peer) {
     to_workers.drop(*link->peer);
     sessions.close(*link->peer);
   }
   sessions.drop_link(worker);
   closed.erase(worker);
-  record(WorkerLost{worker, reason});
+  away.erase(worker);
+  const bool held = proof == Proof::kNone && fenced > now_.mono;
+  if (held) fences[worker] = fenced;
+  record(WorkerLost{worker, reason, held});
 }
 
 // Some connection has closed; the hint does not say whose. A probe costs a microsecond.
@@ -352,14 +438,23 @@ void Server::Impl::on_gone(PeerId peer) {
   if (ports.journal.outlives_server() && !link->stopping) {
     // It may be back at once under a new connection.
     if (!session->gone_since) session->gone_since = now_.mono;
+    away.insert(session->worker);
     const TimePoint end = *session->gone_since + kHelloGrace;
     if (now_.mono < end) {
       probe_again = std::min(probe_again.value_or(end), end);
       return;
     }
   }
+  if (!session->confirmed && ports.journal.outlives_server() && !state.find_worker(session->worker)->idle()) {
+    // It may not have heard of this session, and be trying again at its own pace: silent, not gone.
+    away.insert(session->worker);
+    link->peer.reset();
+    to_workers.drop(peer);
+    sessions.close(peer);
+    return;
+  }
   const LossReason reason = link->stopping ? link->stopping->reason : LossReason::kConnectionLost;
-  lose_worker(session->worker, reason, loss_text(reason));
+  lose_worker(session->worker, reason, loss_text(reason), Proof::kEnded);
 }
 
 }  // namespace hq

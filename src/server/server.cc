@@ -47,7 +47,23 @@ Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start, State restored)
       to_clients(ports.clients),
       now_(start) {
   last_turn = start.mono;
-  record(ServerStarted{options.info.server_uid});
+  const bool returns = ports.journal.outlives_server();
+  if (!state.server_uid().empty()) options.info.server_uid = state.server_uid();
+  record(ServerStarted{options.info.server_uid, returns ? options.resume_window : Duration(0)});
+  // What workers of an earlier life run, we learn from their hellos; until then, or the end of their window,
+  // it is in doubt.
+  for (const auto& [id, worker] : state.workers()) {
+    const TimePoint end = start.mono + window_of(*worker->config, state.window()) + kFenceGrace;
+    if (worker->alive()) {
+      WorkerLink& link = sessions.add_link(id);
+      link.last_heard = start.mono;
+      link.doubt_until = end;
+      away.insert(id);
+    } else if (worker->holding) {
+      fences[id] = end;
+    }
+  }
+  wake_scheduler = true;
 }
 
 // Somebody may set the wall clock; what we record has to tell durations all the same (remaining lifetimes,
@@ -73,12 +89,16 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
 }
 
 void Server::Impl::begin_stopping() {
-  stop_recorded = true;
-  record(ServerStopped{});
   for (auto& [peer, session] : sessions.all()) {
     if (session.worker.value != 0)
       send(peer, session.session, msg::StopWorker{msg::StopWorker::Reason::kServerStops});
   }
+  // Who does not hear of it goes on until its window is over.
+  for (WorkerId id : std::set<WorkerId>(away)) {
+    lose_worker(id, LossReason::kStopped, "the server stops", Proof::kNone);
+  }
+  record(ServerStopped{});
+  stop_recorded = true;
 }
 
 void Server::Impl::end_stopping() {
@@ -228,11 +248,12 @@ void Server::Impl::cancel_on_workers(const Job& job, const std::vector<TaskId>& 
   for (TaskId task : tasks) cancel.ids.push_back({task.value, task.value, 1});
   for (auto& [peer, session] : sessions.all()) {
     if (session.worker.value == 0) continue;
-    const bool knows = std::any_of(job.groups.begin(), job.groups.end(), [&](const auto& group) {
-      auto first = session.definitions.lower_bound(group->first_definition());
-      return first != session.definitions.end() &&
-             first->value < group->first_definition().value + group->definition_count();
-    });
+    const bool knows = session.inherited.contains(job.id) ||
+                       std::any_of(job.groups.begin(), job.groups.end(), [&](const auto& group) {
+                         auto first = session.definitions.lower_bound(group->first_definition());
+                         return first != session.definitions.end() &&
+                                first->value < group->first_definition().value + group->definition_count();
+                       });
     if (knows) send(peer, session.session, cancel);
   }
 }

@@ -23,4 +23,11 @@ WorkerSession* Sessions::of(WorkerId worker) {
   return found == nullptr || !found->peer ? nullptr : find(*found->peer);
 }
 
+bool Sessions::note_hello(WorkerUid worker, uint64_t counter) {
+  auto [newest, first] = hellos_.emplace(worker, counter);
+  if (!first && counter <= newest->second) return false;
+  newest->second = counter;
+  return true;
+}
+
 }  // namespace hq

@@ -29,12 +29,18 @@ struct WorkerSession {
   bool ack_due = false;
   std::optional<uint64_t> retraction;   // number of the Retract that is not answered yet
   std::optional<TimePoint> gone_since;  // the connection is closed; a new hello may still come
+  // Jobs of which it had tasks when it said hello; it was told their definitions in an earlier session.
+  std::set<JobId> inherited;
+  bool confirmed = false;  // it has said something since its welcome: that has arrived
 };
 
 // What the server knows of a worker beside the durable facts; gone with the worker.
 struct WorkerLink {
   std::optional<PeerId> peer;  // of its live session
   TimePoint last_heard{};
+  // Of a worker that an earlier life of the server had and that is not back: until then it may come, and run
+  // what is assigned to it.
+  std::optional<TimePoint> doubt_until;
   std::optional<TimePoint> idle_since;
   struct Stopping {
     LossReason reason;
@@ -54,12 +60,16 @@ class Sessions {
   void drop_link(WorkerId worker) { links_.erase(worker); }
   // The live session of a worker, nullptr when it has none now.
   WorkerSession* of(WorkerId worker);
+  // False for a hello that is not newer than the newest of this worker so far: it comes from a connection
+  // that was given up, and its inventory is none any more.
+  bool note_hello(WorkerUid worker, uint64_t counter);
   [[nodiscard]] std::map<PeerId, WorkerSession>& all() { return by_peer_; }
   [[nodiscard]] std::map<WorkerId, WorkerLink>& links() { return links_; }
 
  private:
   std::map<PeerId, WorkerSession> by_peer_;
   std::map<WorkerId, WorkerLink> links_;
+  std::map<WorkerUid, uint64_t> hellos_;  // the newest of each worker
 };
 
 }  // namespace hq

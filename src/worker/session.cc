@@ -213,7 +213,7 @@ std::optional<Session::Notice> Session::on_message(SessionId session, msg::ToWor
     retries_ = 0;
     resumable_ = welcome->resumable;
     window_ = welcome->window;
-    next_beat_ = stage_since_ + heartbeat_;
+    next_beat_ = stage_since_;  // at once: it tells the server that the welcome has arrived
     extend_lease(stage_since_);
     return message;
   }

@@ -35,6 +35,8 @@ class HeldJournal final : public Journal {
     holding_ = false;
     committed_ = commits_.size();
   }
+  // As a crash does.
+  void lose_unconfirmed() { commits_.resize(committed_); }
   [[nodiscard]] const std::vector<std::vector<Record>>& commits() const { return commits_; }
 
  private:

@@ -22,6 +22,7 @@ struct ServerStarted {
   // How long workers may go on without this server (docs/protocol.md, Lease); 0 = it does not come back.
   Duration window{0};
 };
+// An orderly end: all workers end with the server, their tasks wait again under a higher instance.
 struct ServerStopped {};
 
 struct WorkerConnected {

@@ -118,7 +118,10 @@ class State {
   void leave_worker(WorkerState& worker, const Job::Place& place, RowState was);
   void sweep_assigned(WorkerState& worker);
   void hold(WorkerState& worker, const AssignedRange& range, const Job::Place& first);
-  void lose_task(Job& job, const Job::Place& place, TaskId id, const WorkerLost& loss, Effects& effects);
+  // `may_fail`: tasks fail by the crash rules.
+  void take_back(const WorkerLost& loss, WallTime time, bool may_fail, Effects& effects);
+  void lose_task(Job& job, const Job::Place& place, TaskId id, const WorkerLost& loss, bool may_fail,
+                 Effects& effects);
   void fail_row(Job& job, const Job::Place& place, TaskId id, const Failure& failure, Effects& effects);
   void note_start(Job& job, WorkerState& worker, const Job::Place& place, TaskId id, WallTime at);
   void finish_dependencies(Job& job, TaskId id, Effects& effects);

@@ -65,6 +65,8 @@ TEST_CASE("with a journal a closed connection leaves half a second for the next 
   msg::Hello hello = again.hello();
   hello.held = {again.held(job, 0, true)};
   again.say(hello);
+  s.turn();
+  again.heard<msg::Welcome>();
   s.advance(1s);
   CHECK_FALSE(lost(s, w));
   CHECK(s.task(job, 0) == TaskState::kRunning);

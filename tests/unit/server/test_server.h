@@ -91,15 +91,29 @@ class TestWorker {
 class TestServer {
  public:
   explicit TestServer(bool durable = false) : journal(durable) {
-    ServerOptions options;
     options.info.server_uid = "abcdef";
     options.resume_window = 60s;
     server = std::make_unique<Server>(options, ports(), now);
     turn();
   }
+  // It is killed, and comes back with what its journal has.
+  void restart() {
+    server.reset();
+    journal.lose_unconfirmed();
+    for (const auto& worker : all_) workers.gone.insert(worker->peer);
+    workers.inbox.clear();
+    clients.inbox.clear();
+    State restored;
+    for (const auto& commit : journal.commits()) {
+      for (const Record& record : commit) restored.apply(record);
+    }
+    server = std::make_unique<Server>(options, ports(), now, std::move(restored));
+    turn();
+  }
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
 
+  ServerOptions options;
   HeldJournal journal;
   ScriptedRouter clients;
   ScriptedRouter workers;
@@ -159,6 +173,7 @@ class TestServer {
     again.id = worker.id;
     again.hellos = worker.hellos;
     again.reports = worker.reports;
+    workers.sent[again.peer].clear();
     return again;
   }
   void close(const TestWorker& worker) {

@@ -50,8 +50,9 @@ TEST_CASE("heartbeats leave each interval and keep the fence up") {
   World w;
   w.register_worker(false, 16s);
   CHECK(w.fence == 16s);
+  // The first one at once: it tells the server that its welcome has arrived.
   for (uint64_t n = 1; n <= 5; ++n) {
-    w.advance(8s);
+    if (n > 1) w.advance(8s);
     CHECK(w.heard<msg::Heartbeat>().counter == n);
     w.say(msg::HeartbeatAck{n});
     CHECK(*w.fence > 15s);
