@@ -1,0 +1,70 @@
+#include "stream/window.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "hq/stream/format.h"
+
+namespace hq {
+
+namespace {
+
+constexpr size_t kLeastAhead = 4096;
+constexpr size_t kMostAhead = 1024 * 1024;
+constexpr char kMarker = char(0xe7);
+
+// How much could be read, -1 at an error.
+ssize_t read_some(int fd, char* place, size_t size, uint64_t offset) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::pread(fd, place + done, size - done, off_t(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -1;
+    if (got == 0) break;
+    done += size_t(got);
+  }
+  return ssize_t(done);
+}
+
+}  // namespace
+
+bool read_fully(int fd, char* place, size_t size, uint64_t offset) {
+  return read_some(fd, place, size, offset) == ssize_t(size);
+}
+
+BytesView Window::view(uint64_t offset, size_t length) {
+  if (offset >= size_) return {};
+  length = size_t(std::min<uint64_t>(length, size_ - offset));
+  const uint64_t end = begin_ + buffer_.size();
+  if (offset < begin_ || offset + length > end) {
+    const bool goes_on = offset >= begin_ && offset <= end;
+    ahead_ = goes_on ? std::min(2 * ahead_, kMostAhead) : kLeastAhead;
+    const auto wanted = size_t(std::min<uint64_t>(std::max(length, ahead_), size_ - offset));
+    buffer_.resize(wanted);
+    const ssize_t got = read_some(fd_, buffer_.data(), wanted, offset);
+    if (got < 0) failed_ = errno;
+    buffer_.resize(size_t(std::max<ssize_t>(got, 0)));
+    begin_ = offset;
+  }
+  const BytesView all = buffer_;
+  return offset - begin_ < all.size() ? all.substr(offset - begin_, length) : BytesView();
+}
+
+uint64_t Window::find_record(uint64_t offset, uint64_t salt) {
+  while (offset + kRecordHeaderBytes <= size_) {
+    BytesView bytes = view(offset, kMostAhead);
+    if (bytes.size() < kRecordHeaderBytes) return size_;
+    // The marker is the fifth byte of a record.
+    for (size_t marker = bytes.find(kMarker, 4);
+         marker != BytesView::npos && marker - 4 + kRecordHeaderBytes <= bytes.size();
+         marker = bytes.find(kMarker, marker + 1)) {
+      if (read_record_header(bytes.substr(marker - 4), salt, offset + marker - 4)) return offset + marker - 4;
+    }
+    offset += bytes.size() - kRecordHeaderBytes + 1;
+  }
+  return size_;
+}
+
+}  // namespace hq
