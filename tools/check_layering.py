@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """Checks who includes whom, in src/, include/ and tests/unit/ (docs/architecture.md has the picture).
 
 A layer may include its own headers and the public ones (include/hq/<layer>/) of the layers in its row of USES. Of the
@@ -30,7 +30,7 @@ PORTS = {
     "worker": "transport/channel.h os/process.h os/hardware.h",
     "client": "transport/channel.h",
 }
-#Library headers, and where they may be included : a folder(ends in /) or the beginning of a file name.
+# Library headers, and where they may be included: a folder (ends in /) or the beginning of a file name.
 LIBRARIES = {
     r"zmq(\.h|\.hpp|_addon\.hpp)$": ["src/transport/", "tests/unit/transport/"],
     r"sodium(\.h|/)": ["src/transport/", "tests/unit/transport/"],
