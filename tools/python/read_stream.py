@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """Reads output files of hq (docs/stream-format.md) with nothing but Python: a proof that the format is open.
 
     read_stream.py FILE...                       one line of JSON for each data record, and for each damaged stretch
@@ -67,10 +67,9 @@ def walk(buffer, offset, salt):
             yield Damage(begin, min(offset, len(buffer)) - begin)
         elif kind == DATA:
             yield Data(job, task, instance, channel, flags, time, position, payload)
-elif kind == BLOCK
-    : yield from
-      walk(subprocess.run([ "zstd", "-dc" ], input = payload, capture_output = True, check = True).stdout, 0,
-           salt)
+        elif kind == BLOCK:
+            yield from walk(subprocess.run(["zstd", "-dc"], input=payload, capture_output=True, check=True).stdout, 0, salt)
+
 
 def read(path):
     with open(path, "rb") as file:
