@@ -36,7 +36,6 @@ LIBRARIES = {
     r"sodium(\.h|/)": ["src/transport/", "tests/unit/transport/"],
     r"msgpack(\.h|\.hpp|/)": ["src/protocol/", "tests/unit/protocol/"],
     r"zstd": ["src/stream/block.cc"],
-    r"zstd": ["src/stream/block.cc"],
     r"CLI/": ["src/cli/args"],
     r"nlohmann/": ["src/transport/access.cc", "src/client/", "src/cli/", "tests/unit/client/", "tests/unit/cli/"],
     r"fmt/": ["src/"],
