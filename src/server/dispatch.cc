@@ -10,6 +10,8 @@ namespace hq {
 
 namespace {
 
+// Of a job with more active tasks than this, no single end is what a waiting client waits for.
+constexpr uint64_t kLastTasks = 64;
 // Entries of one Run message at most; a range with more is sent in pieces.
 constexpr size_t kMaxEntryBytes = size_t{4} << 20;
 
@@ -79,7 +81,8 @@ void Server::Impl::hand_out(const Placed& placed) {
     run.instance = range.instance;
     run.variant = range.variant;
     run.slot = range.slot;
-    run.eager = waiters.waits_for(range.job) || !job.consumers.empty();
+    // A client that waits learns of the last tasks at once; before those a full report may come as it fills.
+    run.eager = !job.consumers.empty() || (waiters.waits_for(range.job) && job.active() <= kLastTasks);
     if (!group.submit().entries) {
       run.ids = range.ids;
       message.runs.push_back(std::move(run));

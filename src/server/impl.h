@@ -62,6 +62,7 @@ struct Server::Impl {
   void adopt(WorkerSession& session, const msg::Hello& hello, const KnownStarts& known_starts,
              msg::Welcome& welcome);
   void release_unlisted(WorkerId worker, const msg::Hello& hello);
+  void note_ack(WorkerSession& session);
   void on_report(WorkerSession& session, const msg::Report& report);
   void on_started(WorkerId worker, const std::vector<msg::StartedTask>& rows);
   void on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows);
@@ -121,6 +122,7 @@ struct Server::Impl {
   std::vector<Record> turn_records;
   CommitNumber last_commit = 0;
 
+  std::vector<PeerId> acks_due;  // peers whose session says so
   bool wake_scheduler = false;
   std::optional<TimePoint> schedule_at;
   std::set<WorkerId> closed;  // get no new tasks: stopping, or at their end

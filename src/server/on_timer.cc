@@ -33,11 +33,13 @@ void Server::Impl::on_timer() {
     end_fences();
     judge_idleness();
   }
-  for (auto& [peer, session] : sessions.all()) {
-    if (!session.ack_due) continue;
-    session.ack_due = false;
-    send(peer, session.session, msg::Ack{session.last_report});
+  for (PeerId peer : acks_due) {
+    WorkerSession* session = sessions.find(peer);
+    if (session == nullptr || !session->ack_due) continue;
+    session->ack_due = false;
+    send(peer, session->session, msg::Ack{session->last_report});
   }
+  acks_due.clear();
   answer_waiters();
 }
 

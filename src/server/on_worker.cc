@@ -299,13 +299,18 @@ void Server::Impl::release_unlisted(WorkerId worker, const msg::Hello& hello) {
 // --- reports
 // ---------------------------------------------------------------------------------------------------
 
+void Server::Impl::note_ack(WorkerSession& session) {
+  if (!session.ack_due) acks_due.push_back(session.peer);
+  session.ack_due = true;
+}
+
 void Server::Impl::on_report(WorkerSession& session, const msg::Report& report) {
   if (report.number != session.last_report + 1) {
-    session.ack_due = true;  // seen before: say so again
+    note_ack(session);  // seen before: say so again
     return;
   }
   session.last_report = report.number;
-  session.ack_due = true;
+  note_ack(session);
   // Starts first: what ends in this report may abort or cancel what started before it, and that shows as
   // started. Our mirror of the worker's free amounts may be below zero in between; nothing is planned there.
   on_started(session.worker, report.started);
