@@ -5,24 +5,9 @@
 
 namespace hq {
 
-TaskChunk::TaskChunk(uint32_t rows) : rows_(rows), memory_(new std::byte[size_t{rows} * 30]) {
-  std::byte* at = memory_.get();
-  auto column = [&]<class T>(T*& pointer) {
-    pointer = reinterpret_cast<T*>(at);
-    at += sizeof(T) * rows;
-  };
-  std::memset(at, 0, size_t{rows} * 30);
-  column(workers_);  // 4-byte columns first: all stay aligned
-  column(starts_);
-  column(ran_);
-  column(user_);
-  column(system_);
-  column(peaks_);
-  column(codes_);
-  column(instances_);
-  column(states_);
-  column(packed_);
-  std::fill_n(starts_, rows, kNeverStarted);
+TaskChunk::TaskChunk(uint32_t rows) : rows_(rows), memory_(new std::byte[rows * kRowBytes]) {
+  std::memset(memory_.get(), 0, rows * kRowBytes);
+  std::fill_n(&start_ms(0), rows, kNeverStarted);
 }
 
 void TaskColumns::make(size_t chunk) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hq/core/event.h"
+#include "hq/core/lazy_map.h"
 #include "hq/core/ready_queue.h"
 #include "hq/core/request_classes.h"
 #include "hq/core/task.h"
@@ -114,14 +115,14 @@ struct Job {
       kBacklog
     } last = Last::kNone;  // what the newest loss counted as
   };
-  std::map<TaskId, Losses> losses;
+  LazyMap<TaskId, Losses> losses;
   // Texts of failures, of the first 1,000 failed tasks.
   static constexpr size_t kMaxTexts = 1000;
-  std::map<TaskId, std::string> texts;
+  LazyMap<TaskId, std::string> texts;
 
   // Dependencies: unfinished ones per waiting task, and who waits for whom.
-  std::map<TaskId, uint32_t> unmet;
-  std::map<TaskId, std::vector<TaskId>> consumers;
+  LazyMap<TaskId, uint32_t> unmet;
+  LazyMap<TaskId, std::vector<TaskId>> consumers;
 
   [[nodiscard]] uint64_t count(TaskState s) const { return counts[size_t(s)]; }
   [[nodiscard]] uint64_t task_count() const;

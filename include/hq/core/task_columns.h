@@ -55,37 +55,38 @@ class TaskChunk {
 
   explicit TaskChunk(uint32_t rows);
 
-  // Column accessors; i < rows().
-  RowState& state(uint32_t i) { return states_[i]; }
-  uint32_t& worker(uint32_t i) { return workers_[i]; }
-  uint32_t& start_ms(uint32_t i) { return starts_[i]; }  // since the job's submission; kNeverStarted
-  float& ran(uint32_t i) { return ran_[i]; }
-  float& user(uint32_t i) { return user_[i]; }
-  float& system(uint32_t i) { return system_[i]; }
-  uint32_t& peak_kib(uint32_t i) { return peaks_[i]; }
-  int16_t& code(uint32_t i) { return codes_[i]; }
-  uint16_t& instance(uint32_t i) { return instances_[i]; }
-  [[nodiscard]] uint8_t variant(uint32_t i) const { return packed_[i] & 0x1f; }
-  void set_variant(uint32_t i, uint8_t v) { packed_[i] = uint8_t((packed_[i] & 0xe0) | (v & 0x1f)); }
-  [[nodiscard]] FailureKind failure_kind(uint32_t i) const { return FailureKind(packed_[i] >> 5); }
+  // Column accessors; i < rows(). The 4-byte columns come first, so all are aligned.
+  uint32_t& worker(uint32_t i) { return column<uint32_t>(0)[i]; }
+  uint32_t& start_ms(uint32_t i) {
+    return column<uint32_t>(4)[i];
+  }  // since the job's submission; kNeverStarted
+  float& ran(uint32_t i) { return column<float>(8)[i]; }
+  float& user(uint32_t i) { return column<float>(12)[i]; }
+  float& system(uint32_t i) { return column<float>(16)[i]; }
+  uint32_t& peak_kib(uint32_t i) { return column<uint32_t>(20)[i]; }
+  int16_t& code(uint32_t i) { return column<int16_t>(24)[i]; }
+  uint16_t& instance(uint32_t i) { return column<uint16_t>(26)[i]; }
+  RowState& state(uint32_t i) { return column<RowState>(28)[i]; }
+  [[nodiscard]] uint8_t variant(uint32_t i) const { return packed(i) & 0x1f; }
+  void set_variant(uint32_t i, uint8_t v) { packed(i) = uint8_t((packed(i) & 0xe0) | (v & 0x1f)); }
+  [[nodiscard]] FailureKind failure_kind(uint32_t i) const { return FailureKind(packed(i) >> 5); }
   void set_failure_kind(uint32_t i, FailureKind k) {
-    packed_[i] = uint8_t((packed_[i] & 0x1f) | (uint8_t(k) << 5));
+    packed(i) = uint8_t((packed(i) & 0x1f) | (uint8_t(k) << 5));
   }
   [[nodiscard]] uint32_t rows() const { return rows_; }
 
  private:
+  static constexpr size_t kRowBytes = 30;
+  // The column that begins after `before` bytes of each row.
+  template <class T>
+  [[nodiscard]] T* column(size_t before) const {
+    return reinterpret_cast<T*>(memory_.get() + before * rows_);
+  }
+  // Variant (5 bits), failure kind (3 bits).
+  [[nodiscard]] uint8_t& packed(uint32_t i) const { return column<uint8_t>(29)[i]; }
+
   uint32_t rows_;
   std::unique_ptr<std::byte[]> memory_;
-  uint32_t* workers_;
-  uint32_t* starts_;
-  float* ran_;
-  float* user_;
-  float* system_;
-  uint32_t* peaks_;
-  int16_t* codes_;
-  uint16_t* instances_;
-  RowState* states_;
-  uint8_t* packed_;  // variant (5 bits), failure kind (3 bits)
 };
 
 // All rows of one submit, by position; chunks come into being at the first touch.
