@@ -158,6 +158,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   NoJournal journal;
   ServerOptions server_options;
   server_options.idle_timeout = options.idle_timeout;
+  if (options.worker_resume_window) server_options.resume_window = *options.worker_resume_window;
   server_options.info = {access->server_uid,   access->client->host, access->client->port,
                          access->worker->host, access->worker->port, HQ_VERSION,
                          uint32_t(getpid()),   clock.now().wall,     std::nullopt};
@@ -169,18 +170,26 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   FdReactor& reactor = (*transport)->reactor();
   reactor.add_fd(signals->fd());
   std::optional<TimePoint> deadline = server.turn(clock.now());
+  std::optional<int> leaves_by;
   while (!server.finished()) {
     reactor.wait(deadline);
     while (auto signal_number = signals->next()) {
+      if (*signal_number == SIGTSTP) continue;
       if (*signal_number == SIGINT) {
         server.stop("Received SIGINT, attempting to stop");
-      } else if (*signal_number != SIGTSTP) {
+      } else if (server.resumable() && !leaves_by) {
+        leaves_by = *signal_number;
+        server.leave("Received signal " + std::to_string(*signal_number) +
+                     ", leaving workers to a server that goes on with the journal");
+      } else {
         die_by(*signal_number);
       }
     }
     deadline = server.turn(clock.now());
   }
   reactor.remove_fd(signals->fd());
+  if (leaves_by) die_by(*leaves_by);
+  if (server.left()) return 0;
   if (auto cleared = clear_current(dir, *numbered); !cleared) {
     log::warn("Cannot remove the link to '" + *numbered + "': " + cleared.error().message);
   }

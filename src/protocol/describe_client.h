@@ -19,7 +19,9 @@ void describe(V&, S&) {}
 template <>
 inline constexpr std::string_view kTypeName<msg::StopServer> = "stop_server";
 template <class V, Is<msg::StopServer> S>
-void describe(V&, S&) {}
+void describe(V& v, S& s) {
+  v.field("keep_workers", s.keep_workers);
+}
 
 template <>
 inline constexpr std::string_view kTypeName<msg::DebugDump> = "debug_dump";
@@ -168,6 +170,9 @@ void describe(V& v, S& s) {
   v.field("pid", s.pid);
   v.field("started", s.started);
   v.field("journal_path", s.journal_path);
+  v.field("resume_window", s.resume_window);
+  v.field("journal_stalled", s.journal_stalled);
+  v.field("journal_trouble", s.journal_trouble);
 }
 
 template <>

@@ -12,6 +12,7 @@ namespace {
 
 // Of a job with more active tasks than this, no single end is what a waiting client waits for.
 constexpr uint64_t kLastTasks = 64;
+constexpr Duration kOverfullPause = 100ms;
 // Entries of one Run message at most; a range with more is sent in pieces.
 constexpr size_t kMaxEntryBytes = size_t{4} << 20;
 
@@ -21,6 +22,10 @@ void Server::Impl::schedule() {
   wake_scheduler = false;
   schedule_at.reset();
   if (stopping) return;
+  if (ports.journal.overfull()) {  // results pile up that can't be written: nothing more is started
+    schedule_at = now_.mono + kOverfullPause;
+    return;
+  }
   std::set<WorkerId> retracting;
   for (const auto& [peer, session] : sessions.all()) {
     if (session.retraction) retracting.insert(session.worker);

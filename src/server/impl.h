@@ -33,6 +33,8 @@ struct Server::Impl {
   [[nodiscard]] Now without_steps(Now now) const;
   void read_workers();
   void read_clients();
+  // Before something new is accepted; what the client is told if the journal has no room for it.
+  [[nodiscard]] std::optional<std::string> refuse_for_room();
   void begin_stopping();
   void commit_and_send();
   void end_stopping();
@@ -45,6 +47,10 @@ struct Server::Impl {
   void send_now(PeerId worker_peer, SessionId session, const msg::ToWorker& message);
   void send_ahead(PeerId worker_peer, SessionId session, const msg::ToWorker& message);
   void reply(PeerId client, RequestId id, const msg::ClientReply& message);
+  // The answer to a question. It rests on what has been recorded too, but when the disk stands still it does
+  // not wait for that.
+  void answer(PeerId client, RequestId id, const msg::ClientReply& message);
+  [[nodiscard]] bool journal_stalls() const;
   void after_event(const Effects& effects);
   // What a task's failure brings with it: max-fails, dependents.
   void after_failures(const std::vector<JobTask>& failed);
@@ -123,6 +129,8 @@ struct Server::Impl {
   CommitNumber last_commit = 0;
 
   std::vector<PeerId> acks_due;  // peers whose session says so
+  size_t request_bytes = 0;  // of the request in hand
+
   bool wake_scheduler = false;
   std::optional<TimePoint> schedule_at;
   std::set<WorkerId> closed;  // get no new tasks: stopping, or at their end
@@ -137,6 +145,8 @@ struct Server::Impl {
   std::optional<TimePoint> probe_again;
   size_t late_probes = 0;  // done since the last hint that a connection has closed
   bool stopping = false;
+  bool leaving = false;  // stopping, but to come back: workers go on
+  TimePoint stopping_since{};
   // ServerStopped is recorded; from when it is safe on, peers that take nothing are waited for until then.
   bool stop_recorded = false;
   std::optional<TimePoint> stop_until;

@@ -13,13 +13,14 @@
 namespace hq {
 
 void Server::Impl::on_client_frame(PeerId from, BytesView frame) {
-  if (frame.empty()) return;
+  if (frame.empty() || stop_recorded) return;
   auto decoded = decode_request(frame);
   if (!decoded) {
     reply(from, request_id_of(frame), msg::Failed{decoded.error().message});
     return;
   }
   const RequestId id = decoded->id;
+  request_bytes = frame.size();
   std::visit([&](auto&& request) { on(from, id, std::move(request)); }, std::move(decoded->message));
 }
 
@@ -68,13 +69,38 @@ std::vector<WorkerId> selected_workers(const State& state, const msg::Selection&
 // --- the server itself
 // -----------------------------------------------------------------------------------------
 
-void Server::Impl::on(PeerId from, RequestId id, msg::GetServerInfo&&) {
-  reply(from, id, options.info);
+namespace {
+
+constexpr Duration kWorthTelling = 1s;  // of waiting for the disk
+
+}  // namespace
+
+std::optional<std::string> Server::Impl::refuse_for_room() {
+  if (auto room = ports.journal.make_room(request_bytes); !room) {
+    return "The journal can't take more now: " + room.error().message;
+  }
+  return std::nullopt;
 }
 
-void Server::Impl::on(PeerId from, RequestId id, msg::StopServer&&) {
+void Server::Impl::on(PeerId from, RequestId id, msg::GetServerInfo&&) {
+  msg::ServerInfo info = options.info;
+  if (ports.journal.outlives_server()) info.resume_window = options.resume_window;
+  const JournalStatus journal = ports.journal.status();
+  if (journal.waiting >= kWorthTelling) info.journal_stalled = journal.waiting;
+  info.journal_trouble = journal.trouble;
+  to_clients.send_free(from, encode(id, msg::ClientReply(info)));
+}
+
+void Server::Impl::on(PeerId from, RequestId id, msg::StopServer&& request) {
+  if (request.keep_workers && !ports.journal.outlives_server()) {
+    reply(from, id,
+          msg::Failed{"The server has no journal to come back with: its workers can't be kept (see "
+                      "`hq server start --journal`)"});
+    return;
+  }
   reply(from, id, msg::Done{});
   if (stopping) return;
+  leaving = request.keep_workers;
   log::info("Received Stop command from client");
   log::info("Stopping server");
   stopping = true;
@@ -248,6 +274,10 @@ void Server::Impl::on(PeerId from, RequestId id, msg::Submit&& request) {
     reply(from, id, msg::Failed{*refusal});
     return;
   }
+  if (auto refusal = refuse_for_room()) {
+    reply(from, id, msg::Failed{*refusal});
+    return;
+  }
   const JobId job_id = request.job.value_or(state.next_job_id());
   JobSubmitted event;
   event.job = job_id;
@@ -279,6 +309,10 @@ void Server::Impl::abort_hopeless(JobId id) {
 }
 
 void Server::Impl::on(PeerId from, RequestId id, msg::OpenJob&& request) {
+  if (auto refusal = refuse_for_room()) {
+    reply(from, id, msg::Failed{*refusal});
+    return;
+  }
   const JobId job = state.next_job_id();
   record(JobOpened{job, JobUid(ports.random.next()), std::move(request.name), request.max_fails});
   reply(from, id, msg::Submitted{job});

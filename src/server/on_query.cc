@@ -177,7 +177,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
   msg::WorkerList list;
   std::vector<WorkerId> unknown;
   auto flush = [&] {
-    if (!list.workers.empty()) reply(from, id, list);
+    if (!list.workers.empty()) answer(from, id, list);
     list.workers.clear();
   };
   for (WorkerId worker_id : selected_workers(state, request.workers)) {
@@ -189,8 +189,8 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
     if (list.workers.size() == kWorkersPerPage) flush();
   }
   flush();
-  for (WorkerId worker_id : unknown) reply(from, id, msg::WorkerNotFound{worker_id});
-  reply(from, id, msg::End{});
+  for (WorkerId worker_id : unknown) answer(from, id, msg::WorkerNotFound{worker_id});
+  answer(from, id, msg::End{});
 }
 
 }  // namespace hq

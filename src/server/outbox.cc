@@ -1,5 +1,6 @@
 #include "server/outbox.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hq {
@@ -7,6 +8,27 @@ namespace hq {
 void Outbox::send(PeerId to, Bytes frame) {
   queues_[to].push_back({kOpen, std::move(frame)});
   if (touched_.empty() || touched_.back() != to) touched_.push_back(to);
+}
+
+void Outbox::send_answer(PeerId to, Bytes frame) {
+  send(to, std::move(frame));
+  queues_[to].back().answer = true;
+}
+
+void Outbox::send_free(PeerId to, Bytes frame) {
+  std::deque<Item>& queue = queues_[to];
+  const auto first_bound =
+      std::find_if(queue.begin(), queue.end(), [](const Item& item) { return item.commit != kAhead; });
+  queue.insert(first_bound, {kAhead, std::move(frame)});
+}
+
+void Outbox::release_answers() {
+  for (auto& [peer, queue] : queues_) {
+    for (Item& item : queue) {
+      if (item.answer) item.commit = kAhead;
+    }
+    std::stable_partition(queue.begin(), queue.end(), [](const Item& item) { return item.commit == kAhead; });
+  }
 }
 
 void Outbox::send_now(PeerId to, BytesView frame) {

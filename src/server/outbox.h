@@ -19,6 +19,12 @@ class Outbox {
 
   // Rests on everything recorded up to now, the running turn included.
   void send(PeerId to, Bytes frame);
+  // The same, for an answer that only looks: release_answers() lets it go.
+  void send_answer(PeerId to, Bytes frame);
+  // Rests on no commit; leaves before all that does.
+  void send_free(PeerId to, Bytes frame);
+  // Answers that wait for a commit rest on it no longer, and leave with the next flush.
+  void release_answers();
   // Passes by the queue (refusals): leaves at once or, when the peer takes nothing now, never.
   void send_now(PeerId to, BytesView frame);
   // Rests on no commit (answers to heartbeats, retractions): leaves at once or, when the peer takes nothing
@@ -39,6 +45,7 @@ class Outbox {
   struct Item {
     CommitNumber commit;  // kOpen until the turn is closed
     Bytes frame;
+    bool answer = false;
   };
   static constexpr CommitNumber kOpen = ~CommitNumber{0};
   static constexpr CommitNumber kAhead = 0;  // safe from the start

@@ -15,7 +15,10 @@ constexpr int kWorkerFrames = 2000;
 constexpr int kClientFrames = 200;
 constexpr size_t kPagesAhead = 2;    // pages made ahead of a client
 constexpr Duration kMostDrift = 1s;  // of the wall clock between two turns
+constexpr Duration kStalled = 1s;    // of a commit: questions are answered without it
 constexpr Duration kLastSends = 1s;  // when stopping, for peers whose sockets are full
+constexpr Duration kLastCommit =
+    20s;  // when leaving, for a slow disk: whoever sent the signal has little patience
 
 }  // namespace
 
@@ -28,6 +31,9 @@ std::optional<TimePoint> Server::turn(Now now) {
 bool Server::finished() const {
   return impl_->stop_sent;
 }
+bool Server::left() const {
+  return impl_->leaving;
+}
 const State& Server::state() const {
   return impl_->state;
 }
@@ -37,6 +43,15 @@ void Server::stop(const std::string& log_text) {
   log::info(log_text);
   log::info("Stopping server");
   impl_->stopping = true;
+}
+
+void Server::leave(const std::string& log_text) {
+  if (impl_->stopping) return;
+  log::info(log_text);
+  impl_->stopping = impl_->leaving = true;
+}
+bool Server::resumable() const {
+  return impl_->ports.journal.outlives_server();
 }
 
 Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start, State restored)
@@ -80,7 +95,10 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
   read_clients();
   on_timer();
   if (wake_scheduler || (schedule_at && *schedule_at <= now_.mono)) schedule();
-  if (stopping && !stop_recorded) begin_stopping();
+  if (stopping && !stop_recorded) {
+    stopping_since = now_.mono;
+    begin_stopping();
+  }
   pump_pages();
   commit_and_send();
   last_turn = now_.mono;
@@ -89,6 +107,10 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
 }
 
 void Server::Impl::begin_stopping() {
+  if (leaving) {  // all stays as it is
+    stop_recorded = true;
+    return;
+  }
   for (auto& [peer, session] : sessions.all()) {
     if (session.worker.value != 0)
       send(peer, session.session, msg::StopWorker{msg::StopWorker::Reason::kServerStops});
@@ -99,10 +121,18 @@ void Server::Impl::begin_stopping() {
   }
   record(ServerStopped{});
   stop_recorded = true;
+  for (const Waiter& waiter : waiters.all()) {
+    reply(waiter.client, waiter.request, msg::Failed{"The server was stopped while jobs were waited for"});
+  }
 }
 
 void Server::Impl::end_stopping() {
   if (ports.journal.committed() >= last_commit && !stop_until) stop_until = now_.mono + kLastSends;
+  if (leaving && !stop_until && now_.mono - stopping_since > kLastCommit) {
+    log::error("The journal could not be written to its end: " + ports.journal.status().trouble);
+    stop_sent = true;
+    return;
+  }
   const bool all_sent = to_workers.empty() && to_clients.empty();
   stop_sent = all_sent || (stop_until && now_.mono >= *stop_until);
 }
@@ -151,7 +181,7 @@ void Server::Impl::pump_pages() {
     bool ended = false;
     while (!ended && to_clients.waiting(it->client) < kPagesAhead) {
       if (auto page = it->next()) {
-        reply(it->client, it->request, *page);
+        answer(it->client, it->request, *page);
       } else {
         ended = true;
       }
@@ -167,6 +197,7 @@ void Server::Impl::commit_and_send() {
   }
   to_workers.close_turn(last_commit);
   to_clients.close_turn(last_commit);
+  if (!to_clients.empty() && journal_stalls()) to_clients.release_answers();
   const CommitNumber committed = ports.journal.committed();
   for (PeerId peer : to_workers.flush(committed)) on_gone(peer);
   for (PeerId client : to_clients.flush(committed)) {
@@ -211,6 +242,14 @@ void Server::Impl::send_ahead(PeerId peer, SessionId session, const msg::ToWorke
 
 void Server::Impl::reply(PeerId client, RequestId id, const msg::ClientReply& message) {
   to_clients.send(client, encode(id, message));
+}
+
+void Server::Impl::answer(PeerId client, RequestId id, const msg::ClientReply& message) {
+  to_clients.send_answer(client, encode(id, message));
+}
+
+bool Server::Impl::journal_stalls() const {
+  return ports.journal.committed() < last_commit && ports.journal.status().waiting >= kStalled;
 }
 
 // --- what always follows from a fact, whoever recorded it

@@ -15,9 +15,16 @@ class HeldJournal final : public Journal {
   // `outlives`: workers are promised that the server may come back.
   explicit HeldJournal(bool outlives = false) : outlives_(outlives) {}
 
-  Result<void> make_room(uint64_t) override { return {}; }
-  [[nodiscard]] JournalStatus status() const override { return {}; }
-  [[nodiscard]] bool overfull() const override { return false; }
+  Result<void> make_room(uint64_t) override {
+    return trouble.empty() ? Result<void>() : Result<void>(Error(trouble));
+  }
+  [[nodiscard]] JournalStatus status() const override {
+    JournalStatus status;
+    status.trouble = trouble;
+    if (committed_ < commits_.size()) status.waiting = waiting;
+    return status;
+  }
+  [[nodiscard]] bool overfull() const override { return full; }
   CommitNumber append(std::vector<Record> records) override {
     HQ_ASSERT(!records.empty());
     commits_.push_back(std::move(records));
@@ -37,6 +44,10 @@ class HeldJournal final : public Journal {
   }
   // As a crash does.
   void lose_unconfirmed() { commits_.resize(committed_); }
+
+  std::string trouble;  // why nothing can be written
+  Duration waiting{0};  // of what is held
+  bool full = false;
   [[nodiscard]] const std::vector<std::vector<Record>>& commits() const { return commits_; }
 
  private:

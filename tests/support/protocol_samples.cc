@@ -250,7 +250,7 @@ std::vector<Sample<msg::ClientRequest>> requests() {
   msg::Submit graph{std::nullopt, "graph", std::nullopt, graph_submit(), false};
   return {
       {"get_server_info", msg::GetServerInfo{}},
-      {"stop_server", msg::StopServer{}},
+      {"stop_server", msg::StopServer{true}},
       {"debug_dump", msg::DebugDump{"/tmp/dump.json"}},
       {"submit", msg::Submit{JobId(12), "simulate", 3, array_submit(), true}},
       {"submit_graph", graph},
@@ -269,8 +269,10 @@ std::vector<Sample<msg::ClientRequest>> requests() {
 
 std::vector<Sample<msg::ClientReply>> replies() {
   using Outcome = msg::ItemResult::Outcome;
-  msg::ServerInfo info{"a1B2c3", "login1", 40'001, "login1-ib",           40'002,
-                       "1.0.0",  4711,     kThen,  "/home/ann/hq.journal"};
+  msg::ServerInfo info{"a1B2c3",    "login1", 40'001,
+                       "login1-ib", 40'002,   "1.0.0",
+                       4711,        kThen,    "/home/ann/hq.journal",
+                       10min,       12s,      "/home/ann/hq.journal: No space left on device (os error 28)"};
   return {
       {"failed", msg::Failed{"Job 99 not found"}},
       {"done", msg::Done{}},

@@ -37,6 +37,7 @@ struct GetServerInfo {
   friend bool operator==(const GetServerInfo&, const GetServerInfo&) = default;
 };
 struct StopServer {
+  bool keep_workers = false;  // they wait for its return; needs a journal
   friend bool operator==(const StopServer&, const StopServer&) = default;
 };
 struct DebugDump {
@@ -137,6 +138,10 @@ struct ServerInfo {
   uint32_t pid = 0;
   WallTime started;
   std::optional<std::string> journal_path;
+  // How long workers and waiting clients wait for it when it is gone; nothing: it does not come back.
+  std::optional<Duration> resume_window;
+  Duration journal_stalled{0};  // how long what is not on disk yet has been waiting, from a second on
+  std::string journal_trouble;  // file and cause while it can't be written
   friend bool operator==(const ServerInfo&, const ServerInfo&) = default;
 };
 

@@ -47,7 +47,14 @@ class Server {
   std::optional<TimePoint> turn(Now now);
   // An orderly end: workers are told; finished() is true once that has been sent.
   void stop(const std::string& log_text);
+  // An end from which it comes back: what is decided is made safe, workers and clients are told nothing.
+  // REQUIRES: resumable().
+  void leave(const std::string& log_text);
+  // It has a journal that another server can go on with.
+  [[nodiscard]] bool resumable() const;
   [[nodiscard]] bool finished() const;
+  // REQUIRES: finished(). It left, to come back.
+  [[nodiscard]] bool left() const;
   [[nodiscard]] const State& state() const;
 
   struct Impl;

@@ -79,10 +79,19 @@ void declare_server_start(Command& command, CommandLine& line) {
       .option("scheduler-time-limit", o.scheduler_time_limit, parse_duration,
               "Longest time that one placement of tasks may take.")
       .default_is("5s");
+  command
+      .option(
+          "worker-resume-window", o.worker_resume_window, parse_duration,
+          "With a journal: how long workers keep their tasks running while the server is gone. Tasks of a "
+          "worker that is silent are started elsewhere after that time only.")
+      .default_is("10m");
 }
 
-void declare_server_stop(Command&, CommandLine& line) {
-  line.options.emplace<ServerStopOptions>();
+void declare_server_stop(Command& command, CommandLine& line) {
+  auto& o = line.options.emplace<ServerStopOptions>();
+  command.flag("keep-workers", o.keep_workers,
+               "Workers keep their tasks running and wait for the server to be started again with its "
+               "journal, as for an upgrade. Without this option they end with the server.");
 }
 void declare_server_info(Command&, CommandLine& line) {
   line.options.emplace<ServerInfoOptions>();

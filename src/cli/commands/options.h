@@ -45,8 +45,11 @@ struct ServerStartOptions {
   bool disable_client_encryption = false;
   bool disable_worker_encryption = false;
   std::optional<Duration> scheduler_time_limit;
+  std::optional<Duration> worker_resume_window;
 };
-struct ServerStopOptions {};
+struct ServerStopOptions {
+  bool keep_workers = false;
+};
 struct ServerInfoOptions {};
 struct ServerWaitOptions {
   std::optional<Duration> timeout;

@@ -31,10 +31,11 @@ Error not_there_in_time(Duration patience, const CommandContext& context) {
 
 }  // namespace
 
-int run_server_stop(const ServerStopOptions&, const CommandContext& context, Output& output) {
+int run_server_stop(const ServerStopOptions& options, const CommandContext& context, Output& output) {
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
-  if (auto done = client->call<msg::Done>(msg::StopServer{}); !done) return output.print_error(done.error());
+  if (auto done = client->call<msg::Done>(msg::StopServer{options.keep_workers}); !done)
+    return output.print_error(done.error());
   log::info("Stopping server");
   return output.finish();
 }

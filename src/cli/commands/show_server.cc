@@ -17,6 +17,10 @@ Table server_table(const msg::ServerInfo& info, const std::optional<std::string>
   table.add_row("Pid", std::to_string(info.pid));
   table.add_row("Start date", utc_text(info.started));
   table.add_row("Journal path", info.journal_path.value_or(""));
+  if (info.journal_stalled > Duration{0}) {
+    table.add_row("Journal stalled", "for " + duration_text(info.journal_stalled));
+  }
+  if (!info.journal_trouble.empty()) table.add_row("Journal trouble", info.journal_trouble);
   return table;
 }
 
@@ -26,6 +30,10 @@ void write_server(const msg::ServerInfo& info, const std::optional<std::string>&
   json.member("client_host", info.client_host);
   json.member("client_port", uint32_t{info.client_port});
   json.member("journal_path", info.journal_path);
+  if (info.journal_stalled > Duration{0}) {
+    json.member("journal_stalled", std::chrono::duration<double>(info.journal_stalled).count());
+  }
+  if (!info.journal_trouble.empty()) json.member("journal_trouble", info.journal_trouble);
   json.member("pid", info.pid);
   json.member("server_dir", server_dir);
   json.member("server_uid", info.server_uid);

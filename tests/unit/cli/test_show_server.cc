@@ -59,5 +59,18 @@ TEST_CASE("the document of a server has all its keys") {
 )");
 }
 
+TEST_CASE("info of a server tells when its journal can't be written, for how long and why") {
+  msg::ServerInfo info;
+  info.journal_stalled = 75s;
+  info.journal_trouble = "/fs/j: No space left on device (os error 28)";
+  std::string text;
+  Output output(
+      OutputMode::kCli, Style(), [&](std::string_view bytes) { return text += bytes, 0; },
+      [](std::string_view) { return 0; });
+  print_server_info(info, std::nullopt, output);
+  CHECK(text.find("| Journal stalled | for 1m 15s") != std::string::npos);
+  CHECK(text.find("| Journal trouble | /fs/j: No space left on device (os error 28)") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace hq::cli

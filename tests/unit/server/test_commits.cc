@@ -208,3 +208,133 @@ TEST_CASE("a worker that takes nothing does not keep the server from ending") {
 
   CHECK(s.server->finished());
 }
+
+// --- a disk in trouble
+// ------------------------------------------------------------------------------
+
+TEST_CASE("without room in the journal nothing is accepted, and the cause is told") {
+  TestServer s(true);
+  TestWorker& w = s.add_worker(1);
+  const JobId job = s.submit(submit());
+  w.runs();
+  w.started(job, 0);
+  s.journal.trouble = "/fs/hq.journal: No space left on device (os error 28)";
+
+  msg::Submit message;
+  message.submit = submit().value();
+  const std::string refusal = "The journal can't take more now: " + s.journal.trouble;
+  CHECK(s.refusal(message) == refusal);
+  CHECK(s.ask<msg::Failed>(msg::OpenJob{}).message == refusal);
+  CHECK(s.ask<msg::ServerInfo>(msg::GetServerInfo{}).journal_trouble == s.journal.trouble);
+
+  w.ended(job, 0);
+  CHECK(s.task(job, 0) == TaskState::kFinished);
+  s.journal.trouble.clear();
+  CHECK(s.submit(submit()) == JobId(2));
+}
+
+TEST_CASE("nothing is handed out while results that cannot be written pile up") {
+  TestServer s(true);
+  TestWorker& w = s.add_worker(1);
+  s.journal.full = true;
+  const JobId job = s.submit(submit());
+  s.advance(1s);
+  CHECK(w.runs().empty());
+
+  s.journal.full = false;
+  s.advance(200ms);
+
+  CHECK(w.runs().size() == 1);
+  CHECK(s.state().find_job(job) != nullptr);
+}
+
+TEST_CASE("questions are answered when the disk stands still, what changes something is not") {
+  TestServer s(true);
+  const JobId job = s.submit(submit());
+  s.journal.hold();
+  const PeerId submitter = s.new_client();
+  msg::Submit message;
+  message.submit = submit().value();
+  s.request(submitter, message);
+  const PeerId curious = s.new_client();
+  s.request(curious, msg::GetJobs{TestServer::selection(job.value), msg::GetJobs::Tasks::kAll, {}, {}});
+  CHECK(s.replies(curious).empty());
+
+  s.journal.waiting = 12s;
+  s.settle();
+
+  const auto replies = s.replies(curious);
+  REQUIRE(replies.size() >= 2);
+  CHECK(std::holds_alternative<msg::JobDetail>(replies.front().message));
+  CHECK(std::holds_alternative<msg::End>(replies.back().message));
+  CHECK(s.replies(submitter).empty());
+  CHECK(s.ask<msg::ServerInfo>(msg::GetServerInfo{}).journal_stalled == 12s);
+  s.journal.release();
+  s.turn();
+  CHECK(s.replies(submitter).size() == 1);
+}
+
+// --- leaving, to come back
+// ------------------------------------------------------------------------------
+
+TEST_CASE("a server that leaves makes safe what was decided and tells nobody") {
+  TestServer s(true);
+  TestWorker& w = s.add_worker(1);
+  const JobId job = s.submit(submit());
+  w.runs();
+  w.started(job, 0);
+  while (!w.heard_nothing()) w.heard<msg::Ack>();
+  s.journal.hold();
+  w.ended(job, 0);
+
+  SUBCASE("by a signal") {
+    s.server->leave("Received SIGTERM");
+  }
+  SUBCASE("by request") {
+    s.request(s.new_client(), msg::StopServer{true});
+  }
+  s.settle();
+  CHECK_FALSE(s.server->finished());
+  s.journal.release();
+  s.settle();
+
+  CHECK(s.server->finished());
+  CHECK(s.server->left());
+  while (!w.heard_nothing()) w.heard<msg::Ack>();
+  s.restart();
+  CHECK(s.task(job, 0) == TaskState::kFinished);
+  CHECK_FALSE(s.worker(w).lost);
+}
+
+TEST_CASE("a server that leaves does not wait for a dead disk for ever") {
+  TestServer s(true);
+  s.journal.hold();
+  s.journal.trouble = "/fs/hq.journal: Input/output error (os error 5)";
+  s.server->leave("Received SIGTERM");
+  s.request(s.new_client(), msg::OpenJob{});
+
+  s.advance(30s);
+
+  CHECK(s.server->finished());
+}
+
+TEST_CASE("without a journal workers can't be kept") {
+  TestServer s;
+  CHECK(s.ask<msg::Failed>(msg::StopServer{true}).message.starts_with("The server has no journal"));
+  CHECK_FALSE(s.server->resumable());
+  CHECK_FALSE(s.ask<msg::ServerInfo>(msg::GetServerInfo{}).resume_window);
+}
+
+TEST_CASE("clients that wait for jobs are told when the server stops for good") {
+  TestServer s(true);
+  const JobId job = s.submit(submit());
+  const PeerId waiter = s.new_client();
+  s.request(waiter, msg::WaitJobs{TestServer::selection(job.value), false, false});
+
+  s.ask<msg::Done>(msg::StopServer{});
+  s.settle();
+
+  const auto replies = s.replies(waiter);
+  REQUIRE(replies.size() == 1);
+  CHECK(std::holds_alternative<msg::Failed>(replies[0].message));
+}
