@@ -27,7 +27,7 @@ USES = {
 }
 PORTS = {
     "server": "transport/channel.h journal/journal.h batch/batch_system.h stream/stream.h",
-    "worker": "transport/channel.h os/process.h os/hardware.h",
+    "worker": "transport/channel.h os/process.h os/hardware.h stream/task_output.h stream/format.h",
     "client": "transport/channel.h",
 }
 # Library headers, and where they may be included: a folder (ends in /) or the beginning of a file name.

@@ -13,6 +13,7 @@
 #include "cli/commands/command_line.h"
 #include "cli/commands/connect.h"
 #include "cli/commands/job_commands.h"
+#include "cli/commands/output_commands.h"
 #include "cli/commands/service_commands.h"
 #include "cli/wiring.h"
 #include "hq/base/log.h"
@@ -71,6 +72,7 @@ struct Dispatch {
   int operator()(const TaskListOptions& o) const { return run_task_list(o, context, output); }
   int operator()(const TaskInfoOptions& o) const { return run_task_info(o, context, output); }
   int operator()(const TaskExplainOptions& o) const { return run_task_explain(o, context, output); }
+  int operator()(const OutputLogOptions& o) const { return run_output_log(o, output); }
   // The two that serve are not commands of a client, and are called before we come here.
   int operator()(const ServerStartOptions&) const { return 1; }
   int operator()(const WorkerStartOptions&) const { return 1; }

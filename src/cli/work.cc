@@ -1,5 +1,6 @@
 // `hq worker start`: what the machine offers, the launcher, the connection, and the loop around Worker::turn.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "hq/os/manager.h"
 #include "hq/os/signals.h"
 #include "hq/protocol/limits.h"
+#include "hq/stream/spool.h"
 #include "hq/transport/zmq.h"
 #include "hq/worker/recent_lines.h"
 #include "hq/worker/worker.h"
@@ -129,6 +131,16 @@ Result<WorkerConfig> make_config(const WorkerStartOptions& options) {
   return config;
 }
 
+// Two pipes for each streamed task, and a few descriptors for all else.
+SpoolOptions spool_options() {
+  constexpr rlim_t kOthers = 256;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  SpoolOptions options;
+  options.max_tasks = size_t(limit.rlim_cur > 2 * kOthers ? (limit.rlim_cur - kOthers) / 2 : kOthers / 2);
+  return options;
+}
+
 std::string own_executable() {
   std::error_code error;
   const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -166,6 +178,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   auto launcher = start_launcher({std::move(start_state)});
   if (!launcher) return launcher.error();
   if (auto raised = raise_nofile_limit(); !raised) log::warn("Open files: " + raised.error().message);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that must not grow is an error of that write
   auto transport = Transport::make();
   if (!transport) return transport.error();
 
@@ -191,11 +204,14 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   worker_options.executable = own_executable();
   worker_options.task_environment = {{"RUST_BACKTRACE", "full"}, {"RUST_LIB_BACKTRACE", "0"}};
   worker_options.set_fence = [&](std::optional<Duration> within) { (*launcher)->set_fence(within); };
-  Worker worker(worker_options, {*connector, **launcher, random}, clock.now());
+  auto spool = make_spool(spool_options());
+  if (!spool) return spool.error();
+  Worker worker(worker_options, {*connector, **launcher, **spool, random}, clock.now());
 
   FdReactor& reactor = (*transport)->reactor();
   reactor.add_fd(signals->fd());
   reactor.add_fd((*launcher)->event_fd());
+  reactor.add_fd((*spool)->event_fd());
   const WallTime started = clock.now().wall;
   std::optional<TimePoint> deadline = worker.turn(clock.now());
   while (!worker.finished()) {
@@ -212,6 +228,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   }
   reactor.remove_fd(signals->fd());
   reactor.remove_fd((*launcher)->event_fd());
+  reactor.remove_fd((*spool)->event_fd());
   if (worker.exit_code() == 0 || !worker.final_error()) return worker.exit_code();
   Error error = *worker.final_error();
   if (!error.message.starts_with(kLookupFailed)) return error;

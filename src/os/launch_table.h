@@ -83,6 +83,7 @@ struct LaunchRecord {
   int failed_errnum = 0;
   UniqueFd out;
   UniqueFd err;
+  std::shared_ptr<TaskPipes> pipes;
   std::vector<LaunchId> successors;
   bool was_successor = false;
   LaunchId predecessor;

@@ -105,7 +105,7 @@ void put_target(FrameWriter& out, const OutputTarget& target) {
 
 void read_target(FieldReader& in, OutputTarget& target) {
   in.number(target.kind);
-  if (target.kind > OutputTarget::Kind::kFile) in.fail();
+  if (target.kind > OutputTarget::Kind::kPipe) in.fail();
   in.text(target.path);
 }
 
@@ -122,6 +122,11 @@ void read_request(FieldReader& in, LaunchRequest& r) {
   r.cpus.resize(in.count(sizeof(int)));
   for (int& cpu : r.cpus) in.number(cpu);
   in.number(r.after.value);
+}
+
+uint8_t pipes_of(const ProcessEvent& e) {
+  if (!e.pipes) return 0;
+  return uint8_t((e.pipes->out.valid() ? kOutPipe : 0) | (e.pipes->err.valid() ? kErrPipe : 0));
 }
 
 void read_event(FieldReader& in, ProcessEvent& e) {
@@ -212,6 +217,7 @@ void put_event(Bytes& out, const ProcessEvent& e) {
   frame.number(uint8_t{e.error_file_truncated});
   frame.number(e.stage);
   frame.number(e.errnum);
+  frame.number(pipes_of(e));
 }
 
 void put_log(Bytes& out, const std::string& text) {
@@ -264,6 +270,8 @@ bool read_report(BytesView frame, Report& out) {
   auto kind = in.get<Kind>();
   if (kind == Kind::kEvent) {
     read_event(in, out.event.emplace());
+    in.number(out.pipes);
+    if (out.pipes > (kOutPipe | kErrPipe)) in.fail();
   } else if (kind == Kind::kLog) {
     out.event.reset();
     in.text(out.log);

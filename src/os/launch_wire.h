@@ -38,8 +38,13 @@ void put_fence(Bytes& out, std::optional<Duration> within);
 void put_event(Bytes& out, const ProcessEvent& event);
 void put_log(Bytes& out, const std::string& text);
 
+// Which pipes come with an event; their descriptors travel beside the bytes, in the same order.
+inline constexpr uint8_t kOutPipe = 1;
+inline constexpr uint8_t kErrPipe = 2;
+
 struct Report {
   std::optional<ProcessEvent> event;  // else `log`
+  uint8_t pipes = 0;                  // event: kOutPipe, kErrPipe
   std::string log;
 };
 

@@ -7,12 +7,14 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace hq {
 
 namespace {
 // Longer than the launcher gives tasks to end; past it the launcher goes on alone.
 constexpr int kLeaveWaitMs = 5000;
+constexpr size_t kMostFds = 253;  // in one message, as the kernel has it
 }  // namespace
 
 LauncherClient::LauncherClient(UniqueFd socket, UniqueFd poll, pid_t pid)
@@ -94,17 +96,57 @@ std::optional<ProcessEvent> LauncherClient::next_event() {
   return event;
 }
 
+ssize_t LauncherClient::receive_some(char* place, size_t size) {
+  iovec bytes{place, size};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostFds * sizeof(int))> control;
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got < 0) return got;
+  for (cmsghdr* h = CMSG_FIRSTHDR(&message); h != nullptr; h = CMSG_NXTHDR(&message, h)) {
+    if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
+    for (size_t i = 0; i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof fd);
+      received_fds_.emplace_back(fd);
+    }
+  }
+  // No room for a descriptor: from here on nobody knows whose pipe is whose. The caller keeps enough free.
+  if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    log_.emplace_back("No descriptors left for the output of tasks");
+    return 0;
+  }
+  return got;
+}
+
+bool LauncherClient::attach_pipes(launch_wire::Report& report) {
+  if (!report.event || report.pipes == 0) return true;
+  report.event->pipes = std::make_shared<TaskPipes>();
+  auto take = [&](uint8_t which, UniqueFd& to) {
+    if ((report.pipes & which) == 0) return true;
+    if (received_fds_.empty()) return false;
+    to = std::move(received_fds_.front());
+    received_fds_.pop_front();
+    return true;
+  };
+  return take(launch_wire::kOutPipe, report.event->pipes->out) &&
+         take(launch_wire::kErrPipe, report.event->pipes->err);
+}
+
 void LauncherClient::receive() {
   std::array<char, 64 * 1024> buffer;
   while (!gone_ && events_.empty()) {
-    ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    ssize_t got = receive_some(buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return on_gone();
     incoming_.append(buffer.data(), static_cast<size_t>(got));
     while (auto frame = incoming_.next()) {
       launch_wire::Report report;
-      if (!launch_wire::read_report(*frame, report)) return on_gone();
+      if (!launch_wire::read_report(*frame, report) || !attach_pipes(report)) return on_gone();
       if (report.event) {
         events_.push_back(std::move(*report.event));
       } else {

@@ -37,6 +37,8 @@ class LauncherClient final : public Launcher {
 
  private:
   void receive();
+  ssize_t receive_some(char* place, size_t size);
+  bool attach_pipes(launch_wire::Report& report);
   void on_gone();
   void wait_for_output(bool on);
 
@@ -47,6 +49,7 @@ class LauncherClient final : public Launcher {
   size_t outgoing_done_ = 0;
   bool waits_for_output_ = false;
   launch_wire::FrameBuffer incoming_;
+  std::deque<UniqueFd> received_fds_;  // their events follow
   std::deque<ProcessEvent> events_;
   std::vector<std::string> log_;
   bool gone_ = false;

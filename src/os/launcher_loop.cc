@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 
 #include "os/launcher_process.h"
@@ -23,6 +24,8 @@ constexpr size_t kMostLoopThreads = 64;
 constexpr size_t kLoopStack = 512 * 1024;
 constexpr Duration kReportDelay = 1ms;  // for reports that nobody waits for
 constexpr size_t kReportsAtOnce = 64;
+constexpr size_t kMostPipesAtOnce =
+    126;  // even, so that the pipes of one task leave together; below SCM_MAX_FD
 
 }  // namespace
 
@@ -254,7 +257,17 @@ void LauncherProcess::reap() {
 
 void LauncherProcess::report(const ProcessEvent& event, bool at_once) {
   if (worker_gone_) return;
+  if (event.pipes) {
+    for (UniqueFd* fd : {&event.pipes->out, &event.pipes->err}) {
+      // A number of its own: the event keeps saying which pipes there are until it is written.
+      if (fd->valid()) outgoing_fds_.push_back({outgoing_.size(), UniqueFd(fd->get())});
+    }
+  }
   launch_wire::put_event(outgoing_, event);
+  if (event.pipes) {
+    (void)event.pipes->out.release();
+    (void)event.pipes->err.release();
+  }
   TimePoint at = at_once || ++outgoing_reports_ >= kReportsAtOnce ? now_ : now_ + kReportDelay;
   report_at_ = report_at_ ? std::min(*report_at_, at) : at;
 }
@@ -265,14 +278,43 @@ void LauncherProcess::report_log(const std::string& text) {
   report_at_ = now_;
 }
 
+// Sends bytes, with the descriptors that belong to them: never bytes ahead of their descriptors.
+ssize_t LauncherProcess::send_some() {
+  iovec bytes{outgoing_.data() + outgoing_done_, outgoing_.size() - outgoing_done_};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostPipesAtOnce * sizeof(int))> control;
+  const size_t count = std::min(outgoing_fds_.size(), kMostPipesAtOnce);
+  if (count > 0) {
+    if (outgoing_fds_.size() > count) bytes.iov_len = outgoing_fds_[count].at - outgoing_done_;
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    for (size_t i = 0; i < count; ++i) {
+      const int fd = outgoing_fds_[i].fd.get();
+      std::memcpy(CMSG_DATA(header) + i * sizeof(int), &fd, sizeof fd);
+    }
+  }
+  const ssize_t put = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (put >= 0) outgoing_fds_.erase(outgoing_fds_.begin(), outgoing_fds_.begin() + ptrdiff_t(count));
+  return put;
+}
+
 void LauncherProcess::send_reports() {
   if (!report_at_ || *report_at_ > now_ || socket_full_ || worker_gone_) return;
   while (outgoing_done_ < outgoing_.size()) {
-    ssize_t put = ::send(socket_.get(), outgoing_.data() + outgoing_done_, outgoing_.size() - outgoing_done_,
-                         MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t put = send_some();
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno == EAGAIN) {
       socket_full_ = true;
+      return;
+    }
+    if (put < 0 && errno == ETOOMANYREFS) {  // the worker has to take some first
+      report_at_ = now_ + kReportDelay;
       return;
     }
     if (put < 0) break;  // the worker is gone, which reading tells
@@ -280,6 +322,7 @@ void LauncherProcess::send_reports() {
   }
   outgoing_.clear();
   outgoing_done_ = 0;
+  outgoing_fds_.clear();
   outgoing_reports_ = 0;
   report_at_.reset();
 }

@@ -72,6 +72,7 @@ class LauncherProcess {
   void on_command(launch_wire::Command& command);
   void reap();
   void send_reports();
+  ssize_t send_some();
   void report(const ProcessEvent& event, bool at_once);
   void report_log(const std::string& text);
   void exit_if_done();
@@ -100,6 +101,7 @@ class LauncherProcess {
   // --- spawning and ending (launcher_spawn.cc) ---
   void spawn_ready(LoopThread& self, Lock& lock);
   void spawn_one(LoopThread& self, Lock& lock, LaunchRecord& record);
+  static int open_pipes(LaunchRecord& record);
   void fill_plan(LoopThread& self, LaunchRecord& record, SpawnPlan& plan);
   void on_spawned(LoopThread& self, LaunchRecord& record, const SpawnOutcome& outcome);
   void on_spawn_failed(LaunchRecord& record, const SpawnOutcome& outcome);
@@ -146,6 +148,12 @@ class LauncherProcess {
   Bytes outgoing_;
   size_t outgoing_done_ = 0;
   size_t outgoing_reports_ = 0;
+  // Descriptors that go with the bytes from `at` on.
+  struct OutgoingFd {
+    size_t at = 0;
+    UniqueFd fd;
+  };
+  std::deque<OutgoingFd> outgoing_fds_;
   std::optional<TimePoint> report_at_;
   bool socket_full_ = false;
 

@@ -1,5 +1,7 @@
 // The launcher's hot path: from a request whose turn has come to a process, and from its end to the report.
+#include <fcntl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -30,6 +32,30 @@ void LauncherProcess::spawn_ready(LoopThread& self, Lock& lock) {
   }
 }
 
+// An errno, and then nothing is open.
+int LauncherProcess::open_pipes(LaunchRecord& record) {
+  auto open_one = [](UniqueFd& reading, UniqueFd& writing) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return errno;
+    reading = UniqueFd(ends[0]);
+    writing = UniqueFd(ends[1]);
+    return 0;
+  };
+  const LaunchRequest& r = record.request;
+  const bool out = r.out.kind == OutputTarget::Kind::kPipe;
+  const bool err = r.err.kind == OutputTarget::Kind::kPipe;
+  if (!out && !err) return 0;
+  auto pipes = std::make_shared<TaskPipes>();
+  int error = out ? open_one(pipes->out, record.out) : 0;
+  if (error == 0 && err) error = open_one(pipes->err, record.err);
+  if (error != 0) {
+    if (out) record.out.reset();
+    return error;
+  }
+  record.pipes = std::move(pipes);
+  return 0;
+}
+
 void LauncherProcess::spawn_one(LoopThread& self, Lock& lock, LaunchRecord& record) {
   if (!record.base->has_arguments()) return fail(record, LaunchStage::kNoArguments, EINVAL);
   SpawnPlan plan;
@@ -40,6 +66,12 @@ void LauncherProcess::spawn_one(LoopThread& self, Lock& lock, LaunchRecord& reco
     return;
   }
   if (stdin_error != 0) return fail(record, LaunchStage::kStdin, stdin_error);
+  const int pipe_error = open_pipes(record);
+  if (pipe_error == EMFILE || pipe_error == ENFILE) {
+    retries_[record.request.id] = now_ + 20ms;
+    return;
+  }
+  if (pipe_error != 0) return fail(record, LaunchStage::kLauncher, pipe_error);
   fill_plan(self, record, plan);
   std::array<cpu_set_t, kMostTaskCpus / CPU_SETSIZE> cpus;
   if (!record.request.cpus.empty()) {
@@ -126,6 +158,7 @@ void LauncherProcess::on_spawned(LoopThread& self, LaunchRecord& record, const S
   event.id = record.request.id;
   event.pid = outcome.pid;
   event.waited = now_ - record.taken_up;
+  event.pipes = std::move(record.pipes);
   report(event, !record.was_successor || record.successors.empty());
   if (self.reaped) return on_exit(record, self.reaped->first, self.reaped->second);
   if (record.stop) stop_running(record, *record.stop);

@@ -12,6 +12,7 @@
 
 #include "hq/base/crc32c.h"
 #include "stream/block.h"
+#include "stream/file_bytes.h"
 #include "stream/window.h"
 
 namespace hq {
@@ -80,6 +81,25 @@ std::optional<Bytes> OutputFileReader::checked_payload(const RecordHeader& recor
   if (!read_fully(fd_.get(), payload.data(), payload.size(), at + kRecordHeaderBytes)) return std::nullopt;
   if (crc32c(payload) != record.payload_check) return std::nullopt;
   return payload;
+}
+
+std::optional<Bytes> OutputFileReader::payload(const RecordHeader& record, uint64_t at) const {
+  const auto there = header_at(at);
+  if (!there) return std::nullopt;
+  auto bytes = checked_payload(*there, at);
+  if (!bytes || there->kind != RecordKind::kBlock) return bytes;
+  const auto raw = decompress_block(*bytes);
+  if (!raw) return std::nullopt;
+  bool found = false;
+  Bytes content;
+  visit_block(*raw, header_, [&](const RecordHeader& inner, BytesView inside) {
+    const bool same = inner.key == record.key && inner.channel == record.channel;
+    if (!same || inner.position != record.position || inner.length != record.length) return;
+    content = inside;
+    found = true;
+  });
+  if (!found) return std::nullopt;
+  return content;
 }
 
 // Without an index everything is found by going through the file, so nothing that is wrong with it is fatal.

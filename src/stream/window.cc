@@ -1,11 +1,10 @@
 #include "stream/window.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 
 #include "hq/stream/format.h"
+#include "stream/file_bytes.h"
 
 namespace hq {
 
@@ -15,24 +14,7 @@ constexpr size_t kLeastAhead = 4096;
 constexpr size_t kMostAhead = 1024 * 1024;
 constexpr char kMarker = char(0xe7);
 
-// How much could be read, -1 at an error.
-ssize_t read_some(int fd, char* place, size_t size, uint64_t offset) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t got = ::pread(fd, place + done, size - done, off_t(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return -1;
-    if (got == 0) break;
-    done += size_t(got);
-  }
-  return ssize_t(done);
-}
-
 }  // namespace
-
-bool read_fully(int fd, char* place, size_t size, uint64_t offset) {
-  return read_some(fd, place, size, offset) == ssize_t(size);
-}
 
 BytesView Window::view(uint64_t offset, size_t length) {
   if (offset >= size_) return {};
@@ -43,7 +25,7 @@ BytesView Window::view(uint64_t offset, size_t length) {
     ahead_ = goes_on ? std::min(2 * ahead_, kMostAhead) : kLeastAhead;
     const auto wanted = size_t(std::min<uint64_t>(std::max(length, ahead_), size_ - offset));
     buffer_.resize(wanted);
-    const ssize_t got = read_some(fd_, buffer_.data(), wanted, offset);
+    const ssize_t got = read_at(fd_, buffer_.data(), wanted, offset);
     if (got < 0) failed_ = errno;
     buffer_.resize(size_t(std::max<ssize_t>(got, 0)));
     begin_ = offset;

@@ -8,9 +8,6 @@
 
 namespace hq {
 
-// False at an error and at the end of the file.
-[[nodiscard]] bool read_fully(int fd, char* place, size_t size, uint64_t offset);
-
 class Window {
  public:
   // `fd` stays the caller's. Nothing behind `size` is looked at.

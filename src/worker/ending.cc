@@ -60,11 +60,12 @@ void Worker::State::on_ending(Now now) {
     log::info(cause);
     begin_stopping(now, {0, std::nullopt, msg::Goodbye{msg::Goodbye::Reason::kSignal, cause, {}}});
   }
-  if (phase == Phase::kFinishing && launches.empty()) {
+  const bool nothing_left = launches.empty() && keeping.empty();
+  if (phase == Phase::kFinishing && nothing_left) {
     log::info("All running tasks were finished");
     return finish();
   }
-  if (phase == Phase::kStopping && (launches.empty() || now.mono >= phase_deadline)) leave(now);
+  if (phase == Phase::kStopping && (nothing_left || now.mono >= phase_deadline)) leave(now);
   if (phase != Phase::kLeaving) return;
   if (!session.welcomed()) return finish();
   if (!goodbye_said && (reports.all_acknowledged() || now.mono >= phase_deadline)) {

@@ -81,14 +81,15 @@ Result<void> add_pinning(const Task& task, const ResourceClaim& claim, LaunchReq
   return {};
 }
 
-Result<OutputTarget> output_target(const StdioSpec& spec, std::string path) {
+Result<OutputTarget> output_target(const Task& task, const StdioSpec& spec, std::string path) {
   switch (spec.kind) {
     case StdioSpec::Kind::kNull:
       break;
     case StdioSpec::Kind::kFile:
       return OutputTarget{OutputTarget::Kind::kFile, std::move(path)};
     case StdioSpec::Kind::kStream:
-      return Error("Streaming: this worker cannot stream the output of tasks");
+      if (task.definition->stream_dir.empty()) return Error("Streaming: no directory was given");
+      return OutputTarget{OutputTarget::Kind::kPipe, ""};
   }
   return OutputTarget{};
 }
@@ -145,9 +146,9 @@ Result<LaunchRequest> plan_launch(const Task& task, const ResourceClaim& claim, 
     request.env.emplace_back("HQ_ERROR_FILENAME", request.task_dir + "/hq-error");
   }
   TaskPaths paths = paths_of(task);
-  auto out = output_target(description.program.stdout_spec, std::move(paths.stdout_path));
+  auto out = output_target(task, description.program.stdout_spec, std::move(paths.stdout_path));
   if (!out) return out.error();
-  auto err = output_target(description.program.stderr_spec, std::move(paths.stderr_path));
+  auto err = output_target(task, description.program.stderr_spec, std::move(paths.stderr_path));
   if (!err) return err.error();
   request.cwd = std::move(paths.cwd);
   request.out = *std::move(out);

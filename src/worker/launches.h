@@ -20,7 +20,7 @@ namespace hq {
 // Why a successor was asked back.
 enum class Recall : uint8_t { kNone, kBacklog, kRetract, kCancel, kWorkerEnds };
 // Why we stopped a task.
-enum class StopCause : uint8_t { kNone, kCancel, kTimeLimit, kWorkerEnds };
+enum class StopCause : uint8_t { kNone, kCancel, kTimeLimit, kWorkerEnds, kOutput };
 
 struct Launch {
   enum class State : uint8_t { kHanded, kRequested, kRunning };
@@ -31,6 +31,8 @@ struct Launch {
   Recall recall = Recall::kNone;
   StopCause stopped = StopCause::kNone;
   TimePoint started{};
+  bool streamed = false;       // its output is being kept
+  std::string output_failure;  // kOutput: why it can't be
 };
 
 struct Chain {

@@ -47,6 +47,7 @@ bool Worker::State::handle_processes(Now now) {
     if (launch == nullptr) continue;  // it was given up with the launcher or the server
     switch (event->kind) {
       case ProcessEvent::Kind::kStarted:
+        begin_output(*launch, *event);
         on_started(*launch, now);
         break;
       case ProcessEvent::Kind::kExited:
@@ -88,7 +89,11 @@ void Worker::State::on_started(Launch& launch, Now now) {
 void Worker::State::on_exited(LaunchId id, const ProcessEvent& event, Now now) {
   const Launch launch = launches.remove(id);
   const Task& task = launch.task;
-  forget(task);
+  // Nobody waits for the output of a task that was stopped.
+  if (launch.stopped != StopCause::kNone) {
+    if (launch.streamed) ports.output.cut(OutputId(id.value));
+    forget(task);
+  }
   using Outcome = msg::EndedTask::Outcome;
   const TaskUsage usage = usage_of(event);
   switch (launch.stopped) {
@@ -98,22 +103,14 @@ void Worker::State::on_exited(LaunchId id, const ProcessEvent& event, Now now) {
       return report_end(task, Outcome::kFailed, usage, {FailureKind::kTimeLimit, 0, ""}, now);
     case StopCause::kCancel:
       return report_end(task, succeeded(event) ? Outcome::kFinished : Outcome::kStopped, usage, {}, now);
+    case StopCause::kOutput:
+      return report_end(task, Outcome::kFailed, usage, {FailureKind::kLaunch, 0, launch.output_failure}, now);
     case StopCause::kNone:
       break;
   }
   learn(*task.definition, event.ran);
-  if (!succeeded(event)) return report_end(task, Outcome::kFailed, usage, exit_failure(event), now);
-  const ProgramDescription& program = task.definition->task->program;
-  if (program.stdout_spec.remove_if_finished || program.stderr_spec.remove_if_finished) {
-    const TaskPaths paths = paths_of(task);
-    if (program.stdout_spec.remove_if_finished && !paths.stdout_path.empty()) {
-      ports.processes.remove_file(join_path(paths.cwd, paths.stdout_path));
-    }
-    if (program.stderr_spec.remove_if_finished && !paths.stderr_path.empty()) {
-      ports.processes.remove_file(join_path(paths.cwd, paths.stderr_path));
-    }
-  }
-  report_end(task, Outcome::kFinished, usage, {}, now);
+  if (succeeded(event)) return conclude(id, launch, Outcome::kFinished, usage, {}, now);
+  conclude(id, launch, Outcome::kFailed, usage, exit_failure(event), now);
 }
 
 void Worker::State::on_failed(LaunchId id, const ProcessEvent& event, Now now) {
@@ -158,7 +155,9 @@ void Worker::State::on_launcher_gone(Now now) {
   if (phase == Phase::kLeaving || phase == Phase::kFinished) return;
   drop_waiting();
   while (!launches.empty()) {
-    const Launch launch = launches.remove(launches.all().begin()->first);
+    const LaunchId id = launches.all().begin()->first;
+    const Launch launch = launches.remove(id);
+    if (launch.streamed) ports.output.cut(OutputId(id.value));
     forget(launch.task);
   }
   const std::string cause = "The launcher of task processes has ended unexpectedly";

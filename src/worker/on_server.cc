@@ -28,7 +28,8 @@ bool names(const msg::CancelTasks& cancel, const Attempt& attempt) {
 
 bool same(const Definition& held, const msg::Define& said) {
   return held.job == said.job && held.job_uid == said.job_uid && held.server_uid == said.server_uid &&
-         held.submit_dir == said.submit_dir && *held.task == *said.task;
+         held.submit_dir == said.submit_dir && held.stream_dir == said.stream_path.value_or("") &&
+         *held.task == *said.task;
 }
 
 // Tasks of one job and instance as ranges.
@@ -126,6 +127,7 @@ std::vector<msg::Hello> Worker::State::make_hello(Now now) {
       hold(launch.task, launch.state == Launch::State::kRunning);
     }
   }
+  for (const auto& [id, kept] : keeping) hold(kept.task, true);
   Reports::Inventory inventory = reports.take_inventory(now.mono);
   for (msg::EndedTask& ended : inventory.ended) {
     page_for(ended.failure.text.size()).ended.push_back(std::move(ended));
@@ -206,6 +208,7 @@ void Worker::State::on(const msg::Define& message, Now) {
   definition->job_uid = message.job_uid;
   definition->server_uid = message.server_uid;
   definition->submit_dir = message.submit_dir;
+  definition->stream_dir = message.stream_path.value_or("");
   definition->task = message.task;
   for (const ResourceVariant& variant : message.task->request.variants) {
     definition->requests.push_back(intern(variant));
@@ -344,6 +347,7 @@ void Worker::State::drop_or_stop(const std::function<bool(const Attempt&)>& want
       }
     }
   }
+  tell_without_output(wanted);
   answer_retract_if_complete();
 }
 

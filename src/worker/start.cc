@@ -28,7 +28,8 @@ bool Worker::State::outlives(const ResourceVariant& variant, Now now) const {
 }
 
 void Worker::State::start_ready(Now now) {
-  if (phase != Phase::kServing) return;
+  // Without room for its pipes a streamed task can't run; all wait, so that none overtakes another.
+  if (phase != Phase::kServing || !ports.output.has_room()) return;
   start_slots(now);
   if (!slots.empty()) {  // they come before any backlog: what gets free now is for them
     recall_all(Recall::kBacklog);

@@ -45,6 +45,14 @@ struct PendingRetract {
   std::vector<Attempt> given;
 };
 
+// A task whose process has ended and whose output is not safe yet.
+struct Keeping {
+  Task task;
+  msg::EndedTask::Outcome outcome = msg::EndedTask::Outcome::kFinished;
+  TaskUsage usage;
+  Failure failure;
+};
+
 struct Worker::State {
   State(WorkerOptions options, WorkerPorts ports, Now start);
 
@@ -82,6 +90,15 @@ struct Worker::State {
   void on_launcher_gone(Now now);
   void report_end(const Task& task, msg::EndedTask::Outcome outcome, const TaskUsage& usage, Failure failure,
                   Now now);
+
+  // output.cc
+  void begin_output(Launch& launch, const ProcessEvent& event);
+  bool handle_output(Now now);  // true if more may be waiting
+  void conclude(LaunchId id, const Launch& launch, msg::EndedTask::Outcome outcome, const TaskUsage& usage,
+                Failure failure, Now now);
+  void report_kept(const Keeping& kept, Now now);
+  void tell_without_output(const std::function<bool(const Attempt&)>& wanted);
+  void report_told(Now now);
 
   // on_timer.cc
   void on_timer(Now now);
@@ -145,6 +162,8 @@ struct Worker::State {
   std::deque<Task> slots;                          // placed by the server, in order of arrival
   Backlog backlog;
   Launches launches;
+  std::map<LaunchId, Keeping> keeping;
+  std::vector<Keeping> told;  // no longer in `keeping`, to be reported in this turn
   Reports reports;
   std::multimap<TimePoint, LaunchId> task_limits;
   std::optional<PendingRetract> retract;

@@ -35,7 +35,9 @@ std::optional<TimePoint> Worker::turn(Now now) {
   }
   // Processes first: what has ended before a stop or cancel was read has ended by itself.
   bool more = s.handle_processes(now);
+  more = s.handle_output(now) || more;
   more = s.handle_server(now) || more;
+  s.report_told(now);
   s.on_timer(now);
   s.start_ready(now);
   s.send_reports(now);
@@ -73,8 +75,9 @@ void Worker::check_invariants() const {
   s.backlog.check_invariants();
   s.launches.check_invariants();
   s.reports.check_invariants();
-  HQ_ASSERT(s.known.size() == s.slots.size() + s.backlog.size() + s.launches.size());
+  HQ_ASSERT(s.known.size() == s.slots.size() + s.backlog.size() + s.launches.size() + s.keeping.size());
   s.backlog.for_each([&](const Task& task) { HQ_ASSERT(s.known.contains(task.attempt)); });
+  for (const auto& [id, kept] : s.keeping) HQ_ASSERT(s.known.contains(kept.task.attempt));
   for (const Task& task : s.slots) HQ_ASSERT(s.known.contains(task.attempt));
   size_t asked_back = 0;
   for (const auto& [id, launch] : s.launches.all()) {

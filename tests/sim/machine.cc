@@ -49,6 +49,7 @@ void Machine::power_on() {
   random_ = std::make_unique<SeededRandom>(world_.random().next());
   connector_ = world_.network().make_connector(name_, World::kWorkerAddress);
   processes_ = std::make_unique<test::FakeProcesses>();
+  output_ = std::make_unique<test::FakeOutput>();
   processes_->start_alone = false;
   processes_->obeys_stop = false;
   WorkerOptions options;
@@ -63,7 +64,7 @@ void Machine::power_on() {
       if (number == fence_number_) on_fence();
     });
   };
-  worker_ = std::make_unique<Worker>(options, WorkerPorts{*connector_, *processes_, *random_},
+  worker_ = std::make_unique<Worker>(options, WorkerPorts{*connector_, *processes_, *output_, *random_},
                                      clock_.at(world_.now()));
   wake(world_.now());
   world_.note("on", index_, life_);
@@ -82,6 +83,7 @@ void Machine::turn() {
   if (auto registered = worker_->take_registration()) registration_ = registered;
   look_at_processes();
   if (worker_->finished()) return bury();
+  if (output_->has_events()) wake(world_.now() + 10us);
   if (next) wake(std::max(*next - clock_.mono_offset, world_.now() + 10us));
 }
 
@@ -94,6 +96,7 @@ void Machine::bury() {
   fates_.clear();
   worker_.reset();
   processes_.reset();
+  output_.reset();
   connector_.reset();
   registration_.reset();
   wake_at_.reset();

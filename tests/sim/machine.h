@@ -9,6 +9,7 @@
 
 #include "hq/base/random.h"
 #include "hq/worker/worker.h"
+#include "support/fake_output.h"
 #include "support/fake_process.h"
 
 namespace hq::sim {
@@ -90,6 +91,7 @@ class Machine {
   std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<test::FakeProcesses> processes_;
+  std::unique_ptr<test::FakeOutput> output_;
   std::unique_ptr<Worker> worker_;
   std::optional<Worker::Registration> registration_;
   std::map<LaunchId, Fate> fates_;

@@ -14,6 +14,7 @@
 
 #include "hq/base/clock.h"
 #include "hq/base/strong_id.h"
+#include "hq/base/unique_fd.h"
 
 namespace hq {
 
@@ -44,7 +45,11 @@ enum class LaunchStage : uint8_t {
 };
 
 struct OutputTarget {
-  enum class Kind : uint8_t { kNull, kFile };  // pipes for streaming come with the streaming issue
+  enum class Kind : uint8_t {
+    kNull,
+    kFile,
+    kPipe,  // we get the reading end with kStarted
+  };
   Kind kind = Kind::kNull;
   std::string path;  // kFile: absolute, or relative to cwd
 };
@@ -66,6 +71,12 @@ struct LaunchRequest {
   LaunchId after{0};
 };
 
+// The ends to read from, of the channels that were asked for as pipes.
+struct TaskPipes {
+  UniqueFd out;
+  UniqueFd err;
+};
+
 struct ProcessUsage {  // from wait4
   Duration user{0};
   Duration system{0};
@@ -82,12 +93,13 @@ struct ProcessEvent {
   };
   Kind kind = Kind::kStarted;
   LaunchId id;
-  int32_t pid = 0;         // kStarted
-  Duration ran{0};         // kExited: from exec to end, by the launcher's clock
-  Duration waited{0};      // kStarted, kFailed: from taking up the request to exec (or failure)
-  int32_t exit_code = 0;   // kExited: 0..255; -1 when a signal ended it
-  int32_t signal = 0;      // kExited: the signal, or 0
-  ProcessUsage usage;      // kExited
+  int32_t pid = 0;                   // kStarted
+  std::shared_ptr<TaskPipes> pipes;  // kStarted: null when no channel is a pipe
+  Duration ran{0};                   // kExited: from exec to end, by the launcher's clock
+  Duration waited{0};                // kStarted, kFailed: from taking up the request to exec (or failure)
+  int32_t exit_code = 0;             // kExited: 0..255; -1 when a signal ended it
+  int32_t signal = 0;                // kExited: the signal, or 0
+  ProcessUsage usage;                // kExited
   std::string error_file;  // kExited, task directory on, not successful: first 2,048 bytes of hq-error
   bool error_file_present = false;
   bool error_file_truncated = false;

@@ -43,6 +43,9 @@ class OutputFileReader {
   enum class Payloads : uint8_t { kSkip, kRead };
   [[nodiscard]] Result<std::vector<Damage>> visit(Payloads payloads, const Visit& visit) const;
 
+  // The payload of a record that visit() has shown; nothing when it is damaged.
+  [[nodiscard]] std::optional<Bytes> payload(const RecordHeader& record, uint64_t at) const;
+
   // All attempts, ascending.
   [[nodiscard]] Result<std::vector<IndexEntry>> attempts() const;
   // Those of a job, or of one of its tasks.

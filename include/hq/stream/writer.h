@@ -38,8 +38,8 @@ class StreamWriter {
   [[nodiscard]] uint64_t length(const StreamKey& key, OutputChannel channel) const;
   // Index and trailer. Records may follow, then another one.
   void put_index();
-  // Records since the last put_index()?
-  [[nodiscard]] bool wants_index() const { return records_since_index_ > 0; }
+  // At least so many records since the last put_index()?
+  [[nodiscard]] bool wants_index(uint64_t least = 1) const { return records_since_index_ >= least; }
   [[nodiscard]] bool has_open() const { return !open_.empty(); }
 
   // What has to be written at offset(). Valid until the next call that is not const.

@@ -21,6 +21,7 @@
 #include "hq/core/ids.h"
 #include "hq/core/worker_config.h"
 #include "hq/os/process.h"
+#include "hq/stream/task_output.h"
 #include "hq/transport/channel.h"
 
 namespace hq {
@@ -43,6 +44,7 @@ struct WorkerOptions {
 struct WorkerPorts {
   Connector& connector;
   ProcessPort& processes;
+  TaskOutput& output;
   Random& random;
 };
 

@@ -84,6 +84,11 @@ class Walk {
       if (no_words) return HelpText{help_text(node, level, false), false};
       return missing_subcommand(level);
     }
+    // What stands before the subcommand belongs to its path.
+    if (&node != &root_) {
+      for (const Argument* positional : command.positionals())
+        level.child_path += " " + positional->text(true);
+    }
     return take_child(node, level, parser.rest());
   }
 
@@ -92,7 +97,8 @@ class Walk {
                               [&](const CommandNode& c) { return c.name == words.front(); });
     if (child != node.children.end()) {
       words.erase(words.begin());
-      return take_level(*child, level.path + " " + std::string(child->name), std::move(words));
+      return take_level(*child, level.path + level.child_path + " " + std::string(child->name),
+                        std::move(words));
     }
     if (node.implies != nullptr && node.implies(words.front())) {
       return take_level(*node.implied, level.path + " " + std::string(node.implied->name), std::move(words));

@@ -14,7 +14,8 @@ namespace hq::cli {
 
 // One command on the way from the root to the leaf.
 struct Level {
-  std::string path;  // "hq worker start"
+  std::string path;        // "hq worker start"
+  std::string child_path;  // what stands between `path` and the name of a subcommand: " <PATH>"
   const Command* command = nullptr;
   std::vector<std::string_view> subcommands;  // visible ones; empty for a leaf
   std::string usage;                          // if not empty, printed for every usage line

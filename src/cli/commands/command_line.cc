@@ -69,6 +69,25 @@ constexpr auto kWorkerCommands = std::to_array<CommandNode>({
     {.name = "deploy-ssh", .about = "Start workers on a list of hosts by ssh", .declare = declare_deploy_ssh},
 });
 
+constexpr auto kOutputLogCommands = std::to_array<CommandNode>({
+    {.name = "summary", .about = "Show how much there is", .declare = declare_output_log_summary},
+    {.name = "jobs", .about = "Print the ids of the jobs", .declare = declare_output_log_jobs},
+    {.name = "show",
+     .about = "Print everything in the order in which it was written",
+     .declare = declare_output_log_show},
+    {.name = "cat", .about = "Print the output of tasks", .declare = declare_output_log_cat},
+    {.name = "export", .about = "Print the output of tasks as JSON", .declare = declare_output_log_export},
+});
+
+constexpr auto kLogCommands = std::to_array<CommandNode>({
+    {.name = "summary", .about = "Show how much there is", .declare = declare_output_log_summary},
+    {.name = "show",
+     .about = "Print everything in the order in which it was written",
+     .declare = declare_log_show},
+    {.name = "cat", .about = "Print the output of tasks", .declare = declare_log_cat},
+    {.name = "export", .about = "Print the output of tasks as JSON", .declare = declare_log_export},
+});
+
 constexpr auto kCommands = std::to_array<CommandNode>({
     {.name = "server", .about = "Start, stop and inspect the server", .children = kServerCommands},
     {.name = "job",
@@ -84,6 +103,15 @@ constexpr auto kCommands = std::to_array<CommandNode>({
                 "the script itself, in lines that begin with #HQ; what is given here goes before them.",
      .declare = declare_submit},
     {.name = "worker", .about = "Start, stop and inspect workers", .children = kWorkerCommands},
+    {.name = "output-log",
+     .about = "Read the output that tasks have streamed into a directory",
+     .children = kOutputLogCommands,
+     .declare = declare_output_log},
+    {.name = "log",
+     .about = "Read the file that holds the output of a job",
+     .children = kLogCommands,
+     .declare = declare_log,
+     .hidden = true},
     {.name = "jobs", .about = "Show all jobs", .declare = declare_all_jobs, .hidden = true},
 });
 

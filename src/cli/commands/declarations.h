@@ -44,6 +44,18 @@ void declare_task_list(Command& command, CommandLine& line);
 void declare_task_info(Command& command, CommandLine& line);
 void declare_task_explain(Command& command, CommandLine& line);
 
+// `hq output-log` and `hq log`: the first of each declares what stands before the subcommand.
+void declare_output_log(Command& command, CommandLine& line);
+void declare_output_log_summary(Command& command, CommandLine& line);
+void declare_output_log_jobs(Command& command, CommandLine& line);
+void declare_output_log_show(Command& command, CommandLine& line);
+void declare_output_log_cat(Command& command, CommandLine& line);
+void declare_output_log_export(Command& command, CommandLine& line);
+void declare_log(Command& command, CommandLine& line);
+void declare_log_show(Command& command, CommandLine& line);
+void declare_log_cat(Command& command, CommandLine& line);
+void declare_log_export(Command& command, CommandLine& line);
+
 // Parts that several commands share.
 void declare_global_options(Command& command, CommandLine& line);
 void declare_worker_config(Command& command, WorkerConfigOptions& o);

@@ -228,6 +228,23 @@ struct TaskExplainOptions {
   uint32_t task_id = 0;
 };
 
+// --- output of many tasks ---------------------------------------------------------------------------------
+
+// Of `hq output-log PATH ...` and of the older `hq log FILE ...`.
+struct OutputLogOptions {
+  enum class What { kSummary, kJobs, kShow, kCat, kExport };
+  What what = What::kSummary;
+  std::string path;
+  bool one_file = false;  // hq log
+  std::optional<std::string> server_uid;
+  std::optional<uint32_t> job;
+  std::optional<StdStream> only;           // show: this channel
+  StdStream channel = StdStream::kStdout;  // cat
+  std::optional<IdArray> tasks;
+  bool allow_unfinished = false;
+  bool show_empty = false;
+};
+
 using CommandOptions =
     std::variant<std::monostate, ServerStartOptions, ServerStopOptions, ServerInfoOptions, ServerWaitOptions,
                  GenerateAccessOptions, DebugDumpOptions, WorkerStartOptions, WorkerStopOptions,
@@ -235,7 +252,7 @@ using CommandOptions =
                  WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions, JobSummaryOptions,
                  JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions, JobWaitOptions,
                  JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions,
-                 TaskInfoOptions, TaskExplainOptions>;
+                 TaskInfoOptions, TaskExplainOptions, OutputLogOptions>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -19,7 +19,6 @@ constexpr size_t kBigFile = size_t{100} << 20;
 // Options that neither server nor workers can honour yet are refused, never ignored.
 Result<void> check_supported(const SubmitOptions& options) {
   std::string_view option;
-  if (options.config.stream) option = "--stream";
   if (options.log) option = "--log";
   if (options.on_notify) option = "--on-notify";
   if (option.empty()) return {};

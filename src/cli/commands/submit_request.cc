@@ -46,7 +46,8 @@ Result<ResourceRequest> make_request(const TaskConfigOptions& config) {
   return ResourceRequest{{std::move(variant)}};
 }
 
-StdioSpec channel(const std::optional<StdioSpec>& given, std::string_view default_path) {
+StdioSpec channel(const std::optional<StdioSpec>& given, bool streamed, std::string_view default_path) {
+  if (!given && streamed) return {StdioSpec::Kind::kStream, "", false};
   StdioSpec spec = given.value_or(StdioSpec());
   if (spec.kind == StdioSpec::Kind::kFile && spec.path.empty()) spec.path = default_path;
   return spec;
@@ -58,6 +59,7 @@ void warn_of_placeholders(const TaskConfigOptions& config, std::vector<std::stri
   };
   if (config.stdout_spec) check(config.stdout_spec->path, PathContext::kStdout);
   if (config.stderr_spec) check(config.stderr_spec->path, PathContext::kStderr);
+  if (config.stream) check(*config.stream, PathContext::kStream);
   if (config.cwd) check(*config.cwd, PathContext::kCwd);
 }
 
@@ -81,7 +83,7 @@ void warn_of_array(const TaskConfigOptions& config, const std::string& cwd,
   const bool out = makes_files(config.stdout_spec);
   const bool err = makes_files(config.stderr_spec);
   const uint64_t files = config.array->count() * (uint64_t{out} + uint64_t{err});
-  if (files > kManyFiles) {
+  if (files > kManyFiles && !config.stream) {
     warnings.push_back(
         fmt::format("The job will create {} files for {}. Consider using the `--stream` option to stream all "
                     "outputs into a single file",
@@ -103,8 +105,8 @@ Result<ProgramDescription> make_program(const TaskConfigOptions& config, std::ve
   program.env = std::move(env.variables);
   program.cwd = config.cwd.value_or(std::string(kDefaultCwd));
   if (auto checked = check_cwd_template(program.cwd); !checked) return checked.error();
-  program.stdout_spec = channel(config.stdout_spec, kDefaultStdout);
-  program.stderr_spec = channel(config.stderr_spec, kDefaultStderr);
+  program.stdout_spec = channel(config.stdout_spec, config.stream.has_value(), kDefaultStdout);
+  program.stderr_spec = channel(config.stderr_spec, config.stream.has_value(), kDefaultStderr);
   program.stdin_data = std::move(stdin_data);
   return program;
 }
@@ -156,6 +158,7 @@ Result<SubmitRequest> make_submit(ResolvedSubmit submit, SubmitFacts facts) {
 
   SubmitDescription& description = out.message.submit;
   description.submit_dir = std::move(facts.submit_dir);
+  description.stream_path = config.stream;
   TaskDescription& task = description.task;
   auto request = make_request(config);
   if (!request) return request.error();

@@ -446,3 +446,45 @@ TEST_CASE("a killed launcher is told once, and its tasks are gone") {
   CHECK(world.launcher->next_event() == std::nullopt);
   CHECK(eventually([&] { return !alive(task); }));
 }
+
+TEST_CASE("a channel may be a pipe, whose reading end comes with the start") {
+  LauncherWorld world;
+  auto task =
+      world.request(world.define({"/bin/sh", "-c", "echo out; echo err >&2; exec >&- 2>&-; sleep 0.2"}));
+  task.out.kind = OutputTarget::Kind::kPipe;
+  task.err.kind = OutputTarget::Kind::kPipe;
+  world.start(task);
+
+  auto read_all = [](const UniqueFd& fd) {
+    std::string all;
+    char buffer[100];
+    for (ssize_t got = 0; (got = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
+      all.append(buffer, size_t(got));
+    return all;
+  };
+  auto started = world.start_of(task.id);
+  REQUIRE(started.pipes);
+  CHECK(read_all(started.pipes->out) == "out\n");
+  CHECK(read_all(started.pipes->err) == "err\n");
+  CHECK(world.exit_of(task.id).exit_code == 0);
+}
+
+TEST_CASE("hundreds of tasks with pipes each get their own") {
+  LauncherWorld world;
+  const TemplateId base = world.define({"/bin/sh", "-c", "echo $N"});
+  std::vector<LaunchRequest> tasks;
+  for (int i = 0; i < 300; ++i) {
+    tasks.push_back(world.request(base));
+    tasks.back().out.kind = OutputTarget::Kind::kPipe;
+    tasks.back().env.emplace_back("N", std::to_string(i));
+    world.start(tasks.back());
+  }
+  for (int i = 0; i < 300; ++i) {
+    auto started = world.start_of(tasks[size_t(i)].id);
+    REQUIRE(started.pipes);
+    CHECK_FALSE(started.pipes->err.valid());
+    char buffer[20];
+    const ssize_t got = ::read(started.pipes->out.get(), buffer, sizeof buffer);
+    CHECK(std::string(buffer, size_t(std::max<ssize_t>(got, 0))) == std::to_string(i) + "\n");
+  }
+}

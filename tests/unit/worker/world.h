@@ -17,6 +17,7 @@
 #include "hq/core/text/placeholders.h"
 #include "hq/protocol/worker_codec.h"
 #include "hq/worker/worker.h"
+#include "support/fake_output.h"
 
 namespace hq {
 
@@ -213,6 +214,7 @@ class FakeLauncher final : public ProcessPort {
 struct World {
   FakeNetwork network;
   FakeLauncher launcher;
+  test::FakeOutput output;
   SeededRandom random{7};
   Now now{TimePoint(1000s), WallTime{}};
   std::optional<Duration> fence;
@@ -238,7 +240,7 @@ struct World {
   ~World() { launcher.closing = true; }
 
   void start() {
-    worker = std::make_unique<Worker>(options, WorkerPorts{network, launcher, random}, now);
+    worker = std::make_unique<Worker>(options, WorkerPorts{network, launcher, output, random}, now);
     turn();
   }
   void turn() {
@@ -247,7 +249,7 @@ struct World {
       deadline = worker->turn(now);
       worker->check_invariants();
       launcher.check_invariants();
-    } while (!launcher.events.empty() && !worker->finished());
+    } while ((!launcher.events.empty() || output.has_events()) && !worker->finished());
   }
   // Time passes, with a turn at each deadline.
   void advance(Duration duration) {
@@ -345,6 +347,11 @@ struct TaskBuilder {
   }
   TaskBuilder& time_limit(Duration limit) {
     task.time_limit = limit;
+    return *this;
+  }
+  TaskBuilder& streamed() {
+    define.stream_path = "/home/u/log";
+    task.program.stdout_spec = {StdioSpec::Kind::kStream, "", false};
     return *this;
   }
   TaskBuilder& min_time(Duration time) {

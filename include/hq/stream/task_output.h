@@ -1,0 +1,53 @@
+// Port to where the output of streamed tasks goes: it is handed the reading ends of their pipes and says when
+// all that a task wrote is safe. Nothing here waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hq/base/clock.h"
+#include "hq/base/strong_id.h"
+#include "hq/base/unique_fd.h"
+#include "hq/core/ids.h"
+#include "hq/stream/format.h"
+
+namespace hq {
+
+// One task whose output is kept; given by the caller, never reused.
+using OutputId = Id<struct OutputTag, uint64_t>;
+
+// Where it is kept: in files of this worker below a directory.
+struct OutputPlace {
+  std::string directory;  // absolute
+  std::string server_uid;
+  WorkerId worker;
+  friend auto operator<=>(const OutputPlace&, const OutputPlace&) = default;
+};
+
+struct OutputEvent {
+  OutputId id;
+  // Nothing: all of it is safe. Else why it can't be kept; nothing more is read of this task.
+  std::optional<std::string> failure;
+};
+
+class TaskOutput {
+ public:
+  virtual ~TaskOutput() = default;
+  // Whether one more task can be started: its pipes need descriptors.
+  [[nodiscard]] virtual bool has_room() const = 0;
+  // Reads from now on. An invalid descriptor: that channel is kept elsewhere.
+  virtual void start(OutputId id, const OutputPlace& place, const StreamKey& key, UniqueFd out,
+                     UniqueFd err) = 0;
+  // The task's process has ended. What is in the pipes at this moment is taken, then they are closed, even if
+  // somebody else still holds them. Answered by one event, unless a failure was told already.
+  virtual void end(OutputId id) = 0;
+  // The task was stopped: as end(), but what can't be taken without waiting is left, its end is marked as cut
+  // short, and there is no answer.
+  virtual void cut(OutputId id) = 0;
+  // Next event, without waiting.
+  virtual std::optional<OutputEvent> next_event() = 0;
+};
+
+}  // namespace hq

@@ -1,0 +1,65 @@
+// Output that goes nowhere. By itself all of it is safe at once; else the test says what becomes of it. Keeps
+// books: what was started and has neither ended nor been cut can be looked at.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "hq/base/assert.h"
+#include "hq/stream/task_output.h"
+
+namespace hq::test {
+
+class FakeOutput : public TaskOutput {
+ public:
+  struct Task {
+    OutputPlace place;
+    StreamKey key;
+    bool ended = false;
+  };
+
+  [[nodiscard]] bool has_room() const override { return room; }
+  void start(OutputId id, const OutputPlace& place, const StreamKey& key, UniqueFd, UniqueFd) override {
+    HQ_ASSERT(tasks.emplace(id, Task{place, key}).second);
+  }
+  void end(OutputId id) override {
+    HQ_ASSERT(!tasks.at(id).ended);
+    tasks.at(id).ended = true;
+    if (automatic) keep(id);
+  }
+  void cut(OutputId id) override {
+    if (tasks.erase(id) > 0) cuts.insert(id);
+  }
+  std::optional<OutputEvent> next_event() override {
+    if (events_.empty()) return std::nullopt;
+    OutputEvent event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+
+  [[nodiscard]] bool has_events() const { return !events_.empty(); }
+
+  // --- what the test decides ---
+  bool automatic = true;
+  bool room = true;
+  std::map<OutputId, Task> tasks;
+  std::set<OutputId> cuts;
+  void keep(OutputId id) {
+    HQ_ASSERT(tasks.at(id).ended);
+    tasks.erase(id);
+    events_.push_back({id, std::nullopt});
+  }
+  void fail(OutputId id, std::string why) {
+    HQ_ASSERT(tasks.erase(id) == 1);
+    events_.push_back({id, std::move(why)});
+  }
+
+ private:
+  std::deque<OutputEvent> events_;
+};
+
+}  // namespace hq::test
