@@ -6,6 +6,7 @@
 
 #include "hq/base/assert.h"
 #include "hq/base/log.h"
+#include "hq/protocol/heartbeat.h"
 
 namespace hq {
 
@@ -248,7 +249,7 @@ void Session::on_timer(Now now) {
   if (!welcomed() || now.mono < next_beat_) return;
   send(msg::Heartbeat{++beats_});
   unanswered_.push_back({beats_, now.mono});
-  next_beat_ = now.mono + heartbeat_;
+  next_beat_ = now.mono + until_next_beat(now.wall, heartbeat_);
 }
 
 void Session::flush() {

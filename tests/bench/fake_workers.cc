@@ -30,6 +30,7 @@
 #include <zmq.hpp>
 
 #include "hq/base/clock.h"
+#include "hq/protocol/heartbeat.h"
 #include "hq/protocol/limits.h"
 #include "hq/protocol/version.h"
 #include "hq/protocol/worker_codec.h"
@@ -337,7 +338,7 @@ class Fleet {
     for (auto& fake : fakes_) {
       if (fake->session.value == 0) continue;
       if (fake->next_beat <= now) {
-        fake->next_beat = now + setup_.heartbeat.count();
+        fake->next_beat = now + until_next_beat(SystemClock().now().wall, setup_.heartbeat).count();
         send(*fake, fake->session, msg::Heartbeat{++fake->beats});
         service(*fake);
       }
