@@ -205,7 +205,8 @@ void State::on(const WorkerFenced& e, WallTime, Effects& effects) {
 
 Job& State::create_job(JobId id, JobUid uid, const std::string& name, std::optional<uint32_t> max_fails,
                        WallTime time) {
-  HQ_ASSERT(id.value == jobs_.size() + 1);
+  HQ_ASSERT(id.value > jobs_.size());
+  jobs_.resize(id.value - 1);  // ids between belong to jobs that were pruned
   auto fresh = std::make_unique<Job>();
   fresh->id = id;
   fresh->uid = uid;
@@ -393,6 +394,10 @@ void State::on(const TasksAborted& e, WallTime time, Effects& effects) {
 }
 
 void State::on(const JobForgotten& e, WallTime, Effects& effects) {
+  if (e.job.value > jobs_.size()) {  // all that a pruned journal tells of it: its id is used
+    jobs_.resize(e.job.value);
+    return;
+  }
   HQ_ASSERT(job(e.job).terminated());
   jobs_[e.job.value - 1].reset();
   mark_changed(effects, e.job);

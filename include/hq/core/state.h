@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct Effects {
 class State {
  public:
   Effects apply(const Record& record);
+  // Why this event cannot be applied (apply() would assert), for events that come out of a file; nothing if
+  // it can. Rows of returns, starts and ends that do not fit are no reason: apply() sets them aside.
+  [[nodiscard]] std::optional<std::string> misfit(const Record& record) const;
 
   // Not durable: a worker says that a task which was canceled or aborted while it held resources has ended.
   // True if it did hold some.
@@ -100,6 +104,24 @@ class State {
   void on(const TasksReclaimed&, WallTime, Effects&);
   void on(const TasksStarted&, WallTime, Effects&);
   void on(const TasksEnded&, WallTime, Effects&);
+
+  [[nodiscard]] const char* why_not(const ServerStarted&) const { return nullptr; }
+  [[nodiscard]] const char* why_not(const ServerStopped&) const { return nullptr; }
+  [[nodiscard]] const char* why_not(const WorkerConnected&) const;
+  [[nodiscard]] const char* why_not(const WorkerLost&) const;
+  [[nodiscard]] const char* why_not(const JobSubmitted&) const;
+  [[nodiscard]] const char* why_not(const JobOpened&) const;
+  [[nodiscard]] const char* why_not(const JobClosed&) const;
+  [[nodiscard]] const char* why_not(const JobCanceled&) const;
+  [[nodiscard]] const char* why_not(const JobAborted&) const;
+  [[nodiscard]] const char* why_not(const TasksAborted&) const;
+  [[nodiscard]] const char* why_not(const JobForgotten&) const;
+  [[nodiscard]] const char* why_not(const TasksAssigned&) const;
+  [[nodiscard]] const char* why_not(const TasksReturned&) const;
+  [[nodiscard]] const char* why_not(const TasksStarted&) const;
+  [[nodiscard]] const char* why_not(const TasksEnded&) const;
+  [[nodiscard]] const char* why_not_submit(const Job* target, const SubmitDescription& submit) const;
+  [[nodiscard]] const char* why_not_range(const AssignedRange& range) const;
 
   Job& job(JobId id);
   WorkerState& worker(WorkerId id);

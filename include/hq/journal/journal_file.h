@@ -1,0 +1,69 @@
+// The journal's files: opening them for a server, and reading them for everybody else (docs/journal.md).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hq/core/event.h"
+#include "hq/core/state.h"
+#include "hq/journal/journal.h"
+
+namespace hq {
+
+// Something in a file that could not be used.
+struct JournalLoss {
+  std::string file;
+  uint64_t offset = 0;  // in the file
+  uint64_t size = 0;    // bytes
+  std::string cause;
+};
+
+// An event that could not be applied, since it tells of something that damage has taken away.
+struct SetAsideEvent {
+  uint64_t number = 0;
+  std::string what;  // "tasks-assigned", ...
+  std::string cause;
+};
+
+// What reading found. Nothing but `events` of a journal that was ended in order.
+struct JournalReport {
+  std::vector<std::string> files;   // in the order of reading
+  std::string server_uid;           // the newest one
+  uint64_t epoch = 0;               // of the newest owner
+  uint64_t size_bytes = 0;          // of all files
+  uint64_t events = 0;              // that were read
+  uint64_t last_number = 0;         // of the newest event
+  std::vector<JournalLoss> losses;  // damage between good records
+  std::optional<JournalLoss> torn;  // a last record that was not written to its end (a crash)
+  std::vector<std::pair<uint64_t, uint64_t>> missing;  // numbers of events that are gone: first, last
+  uint64_t unknown_events = 0;                         // of kinds that only a newer program knows
+  std::vector<SetAsideEvent> set_aside;                // the first 1,000
+  uint64_t set_aside_events = 0;
+  uint64_t set_aside_rows = 0;  // single tasks of reports
+  uint64_t mended_events = 0;   // could be applied once what was lost before was made up for
+
+  // Something that had been safe is gone.
+  [[nodiscard]] bool damaged() const { return !losses.empty() || !missing.empty(); }
+  // One sentence per line; empty if all is well.
+  [[nodiscard]] std::vector<std::string> sentences() const;
+};
+
+// Each event of the journal, in order, with its number. An error when there is no journal to be read:
+// "No such file or directory (os error 2)", "failed to fill whole buffer" (shorter than any journal),
+// "Invalid journal format".
+using OnRecord = std::function<void(uint64_t number, Record&& record)>;
+[[nodiscard]] Result<JournalReport> read_journal(const std::string& path, const OnRecord& on_record);
+
+// The same, folded. Events that do not fit are set aside; behind damage they are made to fit where that
+// needs no guess about what a user asked for.
+struct ReplayedJournal {
+  State state;
+  JournalReport report;
+};
+[[nodiscard]] Result<ReplayedJournal> replay_journal(const std::string& path);
+
+}  // namespace hq

@@ -1,0 +1,17 @@
+// Submits and worker configurations on their own, outside any message: the form that client messages have
+// (docs/protocol.md, Client messages), as files keep it.
+#pragma once
+
+#include "hq/base/bytes.h"
+#include "hq/base/result.h"
+#include "hq/core/task.h"
+#include "hq/core/worker_config.h"
+
+namespace hq {
+
+[[nodiscard]] Bytes encode_submit(const SubmitDescription& submit);
+[[nodiscard]] Result<SubmitDescription> decode_submit(BytesView bytes);
+[[nodiscard]] Bytes encode_worker_config(const WorkerConfig& config);
+[[nodiscard]] Result<WorkerConfig> decode_worker_config(BytesView bytes);
+
+}  // namespace hq

@@ -1,0 +1,237 @@
+// What each kind of event looks like in the journal: its number in the file, and its columns in their order.
+// One description per kind writes and reads. To add a field, add a column at the end of its kind; to add a
+// kind, take the next free number. Numbers and the order of columns never change.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "hq/core/event.h"
+#include "hq/protocol/description_codec.h"
+#include "journal/columns.h"
+
+namespace hq {
+
+template <>
+inline constexpr uint64_t kLast<LossReason> = uint64_t(LossReason::kTimeLimitReached);
+template <>
+inline constexpr uint64_t kLast<FailureKind> = uint64_t(FailureKind::kNeverRestart);
+
+// The number of a kind in files; never used for another one.
+template <class E>
+inline constexpr uint64_t kKindNumber = 0;
+template <>
+inline constexpr uint64_t kKindNumber<ServerStarted> = 1;
+template <>
+inline constexpr uint64_t kKindNumber<ServerStopped> = 2;
+template <>
+inline constexpr uint64_t kKindNumber<WorkerConnected> = 3;
+template <>
+inline constexpr uint64_t kKindNumber<WorkerLost> = 4;
+template <>
+inline constexpr uint64_t kKindNumber<JobSubmitted> = 5;
+template <>
+inline constexpr uint64_t kKindNumber<JobOpened> = 6;
+template <>
+inline constexpr uint64_t kKindNumber<JobClosed> = 7;
+template <>
+inline constexpr uint64_t kKindNumber<JobCanceled> = 8;
+template <>
+inline constexpr uint64_t kKindNumber<JobAborted> = 9;
+template <>
+inline constexpr uint64_t kKindNumber<TasksAborted> = 10;
+template <>
+inline constexpr uint64_t kKindNumber<JobForgotten> = 11;
+template <>
+inline constexpr uint64_t kKindNumber<TasksAssigned> = 12;
+template <>
+inline constexpr uint64_t kKindNumber<TasksReturned> = 13;
+template <>
+inline constexpr uint64_t kKindNumber<TasksStarted> = 14;
+template <>
+inline constexpr uint64_t kKindNumber<TasksEnded> = 15;
+
+// Names a member for a column.
+#define HQ_FIELD(member)   \
+  [](auto& row) -> auto& { \
+    return row.member;     \
+  }
+
+// The lists of all events of a kind as one table; `times` of the rows are those of their events. A reader
+// makes the rows; `moments` columns are written relative to `times`.
+template <class Item>
+struct Table {
+  std::vector<Item*> rows;
+  std::vector<WallTime> times;
+};
+
+template <class V, class E, class List>
+auto table_of(V& v, const std::vector<E*>& events, const std::vector<WallTime>& times, List list) {
+  using Item = std::remove_reference_t<decltype(list(*events[0])[0])>;
+  std::vector<uint64_t> counts(events.size());
+  std::vector<uint64_t*> pointers;
+  uint64_t total = 0;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if constexpr (!V::kReads) counts[i] = list(*events[i]).size();
+    pointers.push_back(&counts[i]);
+  }
+  v.ints(pointers, [](uint64_t& n) -> uint64_t& { return n; });
+  Table<Item> out;
+  for (uint64_t n : counts) {
+    if constexpr (V::kReads) {
+      if (n > kMaxTableRows - total) v.fail();
+    }
+    total += n;
+  }
+  if (!v.ok()) return out;
+  out.rows.reserve(total);
+  out.times.reserve(total);
+  for (size_t i = 0; i < events.size(); ++i) {
+    if constexpr (V::kReads) list(*events[i]).resize(counts[i]);
+    for (auto& item : list(*events[i])) out.rows.push_back(&item);
+    out.times.resize(out.rows.size(), times[i]);
+  }
+  return out;
+}
+
+// S is E while reading, const E while writing.
+template <class S, class E>
+concept EventIs = std::same_as<std::remove_const_t<S>, E>;
+using Times = std::vector<WallTime>;
+
+template <class V, EventIs<ServerStarted> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.texts(events, HQ_FIELD(server_uid));
+}
+
+template <class V, EventIs<ServerStopped> S>
+void columns(V&, const std::vector<S*>&, const Times&) {}
+
+template <class V, EventIs<WorkerConnected> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(worker));
+  v.ints(events, HQ_FIELD(uid));
+  v.blobs(
+      events, [](const WorkerConnected& e) { return encode_worker_config(*e.config); },
+      [](auto& e, BytesView bytes) {
+        auto config = decode_worker_config(bytes);
+        if (!config) return false;
+        if constexpr (V::kReads) e.config = std::make_shared<const WorkerConfig>(std::move(*config));
+        return true;
+      });
+}
+
+template <class V, EventIs<WorkerLost> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(worker));
+  v.ints(events, HQ_FIELD(reason));
+}
+
+template <class V, EventIs<JobSubmitted> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(job));
+  v.ints(events, HQ_FIELD(uid));
+  v.ints(events, HQ_FIELD(attach));
+  v.texts(events, HQ_FIELD(name));
+  v.optional_ints(events, HQ_FIELD(max_fails));
+  v.blobs(
+      events, [](const JobSubmitted& e) { return encode_submit(*e.submit); },
+      [](auto& e, BytesView bytes) {
+        auto submit = decode_submit(bytes);
+        if (!submit) return false;
+        if constexpr (V::kReads) e.submit = std::make_shared<const SubmitDescription>(std::move(*submit));
+        return true;
+      });
+}
+
+template <class V, EventIs<JobOpened> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(job));
+  v.ints(events, HQ_FIELD(uid));
+  v.texts(events, HQ_FIELD(name));
+  v.optional_ints(events, HQ_FIELD(max_fails));
+}
+
+template <class V, EventIs<JobClosed> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(job));
+}
+
+template <class V, EventIs<JobCanceled> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(job));
+  v.texts(events, HQ_FIELD(reason));
+}
+
+template <class V, EventIs<JobAborted> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(job));
+}
+
+template <class V, EventIs<TasksAborted> S>
+void columns(V& v, const std::vector<S*>& events, const Times& times) {
+  v.ints(events, HQ_FIELD(job));
+  auto table = table_of(v, events, times, HQ_FIELD(tasks));
+  v.ints(table.rows, HQ_FIELD(value));
+}
+
+template <class V, EventIs<JobForgotten> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(job));
+}
+
+template <class V, EventIs<TasksAssigned> S>
+void columns(V& v, const std::vector<S*>& events, const Times& times) {
+  v.ints(events, HQ_FIELD(worker));
+  auto table = table_of(v, events, times, HQ_FIELD(ranges));
+  v.ints(table.rows, HQ_FIELD(job));
+  v.ints(table.rows, HQ_FIELD(ids.first));
+  v.ranges(table.rows, HQ_FIELD(ids));
+  v.ints(table.rows, HQ_FIELD(instance));
+  v.ints(table.rows, HQ_FIELD(variant));
+  v.ints(table.rows, HQ_FIELD(slot));
+}
+
+template <class V, EventIs<TasksReturned> S>
+void columns(V& v, const std::vector<S*>& events, const Times& times) {
+  v.ints(events, HQ_FIELD(worker));
+  auto table = table_of(v, events, times, HQ_FIELD(tasks));
+  v.ints(table.rows, HQ_FIELD(task.job));
+  v.ints(table.rows, HQ_FIELD(task.task));
+  v.ints(table.rows, HQ_FIELD(instance));
+}
+
+template <class V, EventIs<TasksStarted> S>
+void columns(V& v, const std::vector<S*>& events, const Times& times) {
+  v.ints(events, HQ_FIELD(worker));
+  auto table = table_of(v, events, times, HQ_FIELD(tasks));
+  v.ints(table.rows, HQ_FIELD(task.job));
+  v.ints(table.rows, HQ_FIELD(task.task));
+  v.ints(table.rows, HQ_FIELD(instance));
+  v.ints(table.rows, HQ_FIELD(variant));
+  v.moments(table.rows, table.times, HQ_FIELD(at));
+}
+
+template <class V, EventIs<TasksEnded> S>
+void columns(V& v, const std::vector<S*>& events, const Times& times) {
+  v.ints(events, HQ_FIELD(worker));
+  auto table = table_of(v, events, times, HQ_FIELD(tasks));
+  v.ints(table.rows, HQ_FIELD(task.job));
+  v.ints(table.rows, HQ_FIELD(task.task));
+  v.ints(table.rows, HQ_FIELD(instance));
+  v.usual_ints(table.rows, 1, HQ_FIELD(finished));
+  v.ints(table.rows, HQ_FIELD(variant));
+  v.moments(table.rows, table.times, HQ_FIELD(at));
+  v.seconds(table.rows, HQ_FIELD(usage.ran_s));
+  v.seconds(table.rows, HQ_FIELD(usage.user_s));
+  v.seconds(table.rows, HQ_FIELD(usage.system_s));
+  v.ints(table.rows, HQ_FIELD(usage.peak_kib));
+  v.ints(table.rows, HQ_FIELD(failure.kind));
+  v.ints(table.rows, HQ_FIELD(failure.code));
+  v.texts(table.rows, HQ_FIELD(failure.text));
+}
+
+#undef HQ_FIELD
+
+}  // namespace hq

@@ -1,0 +1,221 @@
+#include "journal/read.h"
+
+#include <algorithm>
+
+#include "journal/event_codec.h"
+#include "journal/mend.h"
+
+namespace hq {
+
+namespace {
+
+constexpr size_t kMostListed = 1'000;
+
+// A file while it is being read.
+class OpenFile {
+ public:
+  static Result<OpenFile> open(Disk& disk, const JournalFileName& name) {
+    auto file = disk.open(name.path, false);
+    if (!file) return file.error();
+    auto size = (*file)->size();
+    if (!size) return size.error();
+    OpenFile out;
+    out.name = name;
+    out.size = *size;
+    out.file = std::move(*file);
+    if (auto first = out.reader().next(); first && first->kind == FrameKind::kHeader)
+      out.header = decode_header(first->bytes);
+    char magic[kMagic.size()];
+    auto got = out.file->read_at(0, magic, sizeof magic);
+    out.has_magic = got && BytesView(magic, *got) == kMagic;
+    return out;
+  }
+
+  [[nodiscard]] FrameReader reader() const {
+    return FrameReader(
+        [f = file.get()](uint64_t offset, char* to, size_t n) { return f->read_at(offset, to, n); }, size);
+  }
+
+  JournalFileName name;
+  std::unique_ptr<DiskFile> file;
+  uint64_t size = 0;
+  bool has_magic = false;
+  std::optional<FileHeader> header;
+};
+
+class Reading {
+ public:
+  Reading(std::vector<OpenFile> files, const OnStored& on_record)
+      : files_(std::move(files)), on_record_(on_record) {}
+
+  Result<ReadJournal> run() {
+    for (size_t i = 0; i < files_.size(); ++i) {
+      if (files_[i].header && files_[i].header->version > kFormatVersion) {
+        return Error("'" + files_[i].name.path + "' was written by a newer hq (format " +
+                     std::to_string(files_[i].header->version) + ", this one reads " +
+                     std::to_string(kFormatVersion) + ")");
+      }
+    }
+    for (size_t i = 0; i < files_.size(); ++i) read_file(i);
+    const OpenFile& first = files_.front();
+    if (!found_frames_ && !first.has_magic) {
+      return first.size < kMagic.size() ? Error("failed to fill whole buffer")
+                                        : Error("Invalid journal format");
+    }
+    out_.report.last_number = next_ - 1;
+    return std::move(out_);
+  }
+
+ private:
+  // Events from here on were written by an owner that had been replaced.
+  [[nodiscard]] uint64_t limit_of(size_t index) const {
+    uint64_t limit = UINT64_MAX;
+    const uint64_t epoch = files_[index].header ? files_[index].header->epoch : 0;
+    for (size_t later = index + 1; later < files_.size(); ++later) {
+      const auto& header = files_[later].header;
+      if (header && header->epoch > epoch) limit = std::min(limit, header->first_number);
+    }
+    return limit;
+  }
+
+  void read_file(size_t index) {
+    const OpenFile& file = files_[index];
+    JournalReport& report = out_.report;
+    report.files.push_back(file.name.path);
+    report.size_bytes += file.size;
+    compacted_until_ = file.header ? file.header->compacted_until : compacted_until_;
+    if (file.header) report.epoch = std::max(report.epoch, file.header->epoch);
+    if (file.header && !file.header->server_uid.empty()) report.server_uid = file.header->server_uid;
+    const uint64_t limit = limit_of(index);
+
+    FrameReader reader = file.reader();
+    while (auto frame = reader.next()) {
+      found_frames_ = true;
+      if (frame->kind == FrameKind::kHeader) continue;
+      auto decoded = decode_records(frame->bytes);
+      if (!decoded) {
+        report.losses.push_back(
+            {file.name.path, frame->offset, frame->bytes.size(), decoded.error().message});
+        continue;
+      }
+      take(std::move(*decoded), limit);
+    }
+    for (const Damage& d : reader.damage())
+      report.losses.push_back({file.name.path, d.offset, d.size, d.cause});
+    if (reader.torn()) {
+      report.torn = {file.name.path, reader.end(), file.size - reader.end(), "not written to its end"};
+    } else {
+      report.torn.reset();  // what was torn in an earlier file was written again
+    }
+    out_.files.push_back({file.name, file.header.value_or(FileHeader{}), file.size, reader.end()});
+  }
+
+  void take(DecodedRecords decoded, uint64_t limit) {
+    JournalReport& report = out_.report;
+    report.unknown_events += decoded.unknown;
+    for (NumberedRecord& item : decoded.records) {
+      if (item.number < next_ || item.number >= limit) continue;
+      if (decoded.unknown == 0) note_missing(item.number);
+      next_ = item.number + 1;
+      ++report.events;
+      if (const auto* started = std::get_if<ServerStarted>(&item.record.event))
+        report.server_uid = started->server_uid;
+      on_record_(report, item.number, std::move(item.record));
+    }
+    next_ = std::max(next_, std::min(decoded.last_number, limit - 1) + 1);
+  }
+
+  void note_missing(uint64_t number) {
+    const uint64_t first = std::max(next_, compacted_until_ + 1);
+    if (first < number) out_.report.missing.emplace_back(first, number - 1);
+  }
+
+  std::vector<OpenFile> files_;
+  const OnStored& on_record_;
+  ReadJournal out_;
+  uint64_t next_ = 1;  // number
+  uint64_t compacted_until_ = 0;
+  bool found_frames_ = false;
+};
+
+// Applies events that come out of files.
+class Folding {
+ public:
+  explicit Folding(State& state) : state_(state) {}
+
+  void take(bool after_damage, uint64_t number, Record&& record) {
+    const bool rows = std::holds_alternative<TasksStarted>(record.event) ||
+                      std::holds_alternative<TasksEnded>(record.event);
+    auto why = state_.misfit(record);
+    if (!after_damage || !(why || rows)) return apply(number, record, why);
+    const std::vector<Record> instead = mend(state_, record);
+    if (instead.size() != 1) ++mended_;
+    if (instead.empty()) return apply(number, record, why);
+    for (const Record& one : instead) apply(number, one, state_.misfit(one));
+  }
+  void report_to(JournalReport& report) const {
+    report.set_aside = set_aside_;
+    report.set_aside_events = events_;
+    report.set_aside_rows = rows_;
+    report.mended_events = mended_;
+  }
+
+ private:
+  void apply(uint64_t number, const Record& record, const std::optional<std::string>& why) {
+    if (!why) {
+      rows_ += state_.apply(record).set_aside;
+      return;
+    }
+    ++events_;
+    if (set_aside_.size() < kMostListed) set_aside_.push_back({number, kind_name(record.event), *why});
+  }
+
+  State& state_;
+  std::vector<SetAsideEvent> set_aside_;
+  uint64_t events_ = 0;
+  uint64_t rows_ = 0;
+  uint64_t mended_ = 0;
+};
+
+}  // namespace
+
+Result<ReadJournal> read_files(Disk& disk, const std::string& path, const OnStored& on_record) {
+  auto names = journal_files(disk, path);
+  if (!names) return names.error();
+  if (names->empty()) return os_error(ENOENT);
+  std::vector<OpenFile> files;
+  for (const JournalFileName& name : *names) {
+    auto file = OpenFile::open(disk, name);
+    if (!file) return file.error();
+    files.push_back(std::move(*file));
+  }
+  return Reading(std::move(files), on_record).run();
+}
+
+Result<Replayed> replay_files(Disk& disk, const std::string& path) {
+  Replayed out;
+  Folding folding(out.state);
+  auto read = read_files(disk, path, [&](const JournalReport& so_far, uint64_t number, Record&& record) {
+    folding.take(!so_far.missing.empty(), number, std::move(record));
+  });
+  if (!read) return read.error();
+  out.read = std::move(*read);
+  folding.report_to(out.read.report);
+  return out;
+}
+
+Result<JournalReport> read_journal(const std::string& path, const OnRecord& on_record) {
+  auto read = read_files(system_disk(), path, [&](const JournalReport&, uint64_t number, Record&& record) {
+    on_record(number, std::move(record));
+  });
+  if (!read) return read.error();
+  return std::move(read->report);
+}
+
+Result<ReplayedJournal> replay_journal(const std::string& path) {
+  auto replayed = replay_files(system_disk(), path);
+  if (!replayed) return replayed.error();
+  return ReplayedJournal{std::move(replayed->state), std::move(replayed->read.report)};
+}
+
+}  // namespace hq
