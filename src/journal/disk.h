@@ -38,6 +38,8 @@ class Disk {
   virtual Result<void> remove(const std::string& path) = 0;
   // What was created, renamed and removed in this directory is on the disk.
   virtual Result<void> sync_directory(const std::string& path) = 0;
+  // Bytes that could be written to files in it.
+  virtual Result<uint64_t> free_bytes(const std::string& path) = 0;
   // Names of the files in it.
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
 };

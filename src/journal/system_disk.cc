@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -92,6 +93,11 @@ class SystemDisk final : public Disk {
     // Some file systems have no such thing; there a name is as safe as its file.
     if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != ENOTSUP) return os_error(errno);
     return {};
+  }
+  Result<uint64_t> free_bytes(const std::string& path) override {
+    struct statvfs info {};
+    if (::statvfs(path.c_str(), &info) != 0) return os_error(errno);
+    return uint64_t(info.f_bavail) * info.f_frsize;
   }
   Result<std::vector<std::string>> list(const std::string& path) override {
     std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);

@@ -26,6 +26,13 @@ struct JournalStatus {
   uint64_t size_bytes = 0;         // of the files
 };
 
+// Who waits for what has been appended.
+enum class Haste : uint8_t {
+  kNobody,    // written when it is due
+  kBusyPeer,  // a worker that still has work: soon, many turns at once
+  kIdlePeer,  // somebody who does nothing meanwhile: at once
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -37,6 +44,9 @@ class Journal {
   [[nodiscard]] virtual bool overfull() const = 0;
   // Hands over the events of one turn (not empty); never waits. Returns the number of the commit.
   virtual CommitNumber append(std::vector<Record> records) = 0;
+  // Says how urgent what was appended last is; kBusyPeer until told otherwise. Of several calls the most
+  // urgent one counts.
+  virtual void hasten(Haste) {}
   // All commits up to this number are safe. Never waits.
   virtual CommitNumber committed() = 0;
   // True if what is committed outlives the server process, so that workers may wait for its return.

@@ -66,4 +66,28 @@ struct ReplayedJournal {
 };
 [[nodiscard]] Result<ReplayedJournal> replay_journal(const std::string& path);
 
+// --- for a server ------------------------------------------------------------------------------------------
+
+struct JournalOptions {
+  // Of this server, should the journal not say another one.
+  std::string server_uid;
+  // False: what is kept serves `--resume` only, and nobody waits for the server's return.
+  bool outlives_server = true;
+  // How long what nobody waits for may stay unwritten; more than 100 ms is never used.
+  Duration flush_period = 100ms;
+};
+
+struct OpenedJournal {
+  std::unique_ptr<Journal> journal;
+  // Readable when commits have become safe: the server's next turn should not wait.
+  int wake_fd = -1;
+  State restored;
+  JournalReport report;
+  bool fresh = false;  // there was none before
+};
+
+// Reads what is there (or begins a new file) and goes on writing behind its last whole record. Errors as of
+// read_journal, and what the system says.
+[[nodiscard]] Result<OpenedJournal> open_journal(const std::string& path, const JournalOptions& options);
+
 }  // namespace hq

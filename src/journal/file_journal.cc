@@ -1,0 +1,333 @@
+#include "journal/file_journal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "hq/base/assert.h"
+
+namespace hq {
+
+namespace {
+
+constexpr uint64_t kBatchBytes = uint64_t{4} << 20;  // of memory; more turns go into the next record
+constexpr uint64_t kLeastReserve = uint64_t{1} << 20;
+
+// About what an event takes in memory: enough to bound what piles up.
+uint64_t memory_of(const Event& event) {
+  struct Size {
+    uint64_t operator()(const TasksEnded& e) const { return e.tasks.size() * sizeof(TaskEnd); }
+    uint64_t operator()(const TasksStarted& e) const { return e.tasks.size() * sizeof(TaskStart); }
+    uint64_t operator()(const TasksReturned& e) const { return e.tasks.size() * sizeof(ReturnedTask); }
+    uint64_t operator()(const TasksAssigned& e) const { return e.ranges.size() * sizeof(AssignedRange); }
+    uint64_t operator()(const TasksAborted& e) const { return e.tasks.size() * sizeof(TaskId); }
+    uint64_t operator()(const JobSubmitted& e) const {
+      constexpr uint64_t kTask = 1'000;
+      const uint64_t entries = e.submit->entries ? e.submit->entries->blob.size() : 0;
+      return entries + kTask * (1 + e.submit->graph.size());
+    }
+    template <class E>
+    uint64_t operator()(const E&) const {
+      return 0;
+    }
+  };
+  return sizeof(Record) + std::visit(Size{}, event);
+}
+
+// The thread leaves all signals to the others.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+std::chrono::steady_clock::time_point steady_now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+FileJournal::FileJournal(Disk& disk, FileJournalOptions options, WritePosition position)
+    : disk_(disk),
+      options_(std::move(options)),
+      directory_(split_path(options_.path).directory),
+      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      file_(std::move(position.file)),
+      sequence_(position.sequence),
+      offset_(position.offset),
+      next_number_(position.next_number),
+      earlier_bytes_(position.earlier_bytes) {
+  HQ_ASSERT(wake_fd_.valid());
+  last_sync_ = steady_now() - options_.pause;
+  size_bytes_ = earlier_bytes_ + offset_;
+  top_up();
+  const SignalsBlocked blocked;
+  thread_ = std::thread([this] { run(); });
+}
+
+FileJournal::~FileJournal() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+  // Room that stays reserved is given back at the next opening.
+  if (file_ != nullptr) (void)file_->truncate(offset_);
+}
+
+// --- the side of the server ------------------------------------------------------------------------------
+
+Result<void> FileJournal::make_room(uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto refuse = [&](const std::string& cause) {
+    return Error("The journal '" + options_.path + "' cannot take more: " + cause);
+  };
+  if (!trouble_.empty()) return refuse(trouble_);
+  // Half of the reserve is for the results of what has been accepted.
+  const uint64_t needed = unconfirmed_bytes_ + bytes + options_.reserve_bytes / 2;
+  if (room_ >= needed) return {};
+  if (!no_room_.empty()) return refuse(no_room_);
+  // Larger than the reserve, or the file system cannot reserve.
+  if (free_bytes_ >= needed) return {};
+  return refuse(os_error_text(ENOSPC));
+}
+
+JournalStatus FileJournal::status() const {
+  const std::lock_guard lock(mutex_);
+  JournalStatus out;
+  out.path = options_.path;
+  out.trouble = trouble_.empty() ? "" : "The journal '" + options_.path + "' cannot be written: " + trouble_;
+  if (oldest_) out.waiting = steady_now() - *oldest_;
+  out.last_commit_took = last_took_;
+  out.unconfirmed_bytes = unconfirmed_bytes_;
+  out.size_bytes = size_bytes_;
+  return out;
+}
+
+bool FileJournal::overfull() const {
+  const std::lock_guard lock(mutex_);
+  return unconfirmed_bytes_ > options_.most_unconfirmed_bytes;
+}
+
+CommitNumber FileJournal::append(std::vector<Record> records) {
+  HQ_ASSERT(!records.empty());
+  Turn turn;
+  for (const Record& record : records) turn.bytes += memory_of(record.event);
+  turn.records = std::move(records);
+  turn.since = steady_now();
+  {
+    const std::lock_guard lock(mutex_);
+    turn.commit = ++last_commit_;
+    unconfirmed_bytes_ += turn.bytes;
+    if (!oldest_) oldest_ = turn.since;
+    queue_.push_back(std::move(turn));
+    if (queue_.size() > 1 && queue_[queue_.size() - 2].haste != Haste::kNobody)
+      return last_commit_;  // the thread has its alarm set
+  }
+  wake_.notify_one();
+  return last_commit_;
+}
+
+void FileJournal::hasten(Haste haste) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty()) return;  // it is being written
+    std::optional<Haste>& known = queue_.back().haste;
+    if (known && *known >= haste) return;
+    known = haste;
+  }
+  if (haste != Haste::kNobody) wake_.notify_one();
+}
+
+CommitNumber FileJournal::committed() {
+  const std::lock_guard lock(mutex_);
+  if (signalled_) {
+    signalled_ = false;
+    eventfd_t ignored = 0;  // only that something has become safe counts
+    (void)::eventfd_read(wake_fd_.get(), &ignored);
+  }
+  return committed_;
+}
+
+// --- the writing thread ----------------------------------------------------------------------------------
+
+// When the turns that wait should be written.
+FileJournal::SteadyTime FileJournal::due() const {
+  Haste haste = Haste::kNobody;
+  for (const Turn& turn : queue_) haste = std::max(haste, turn.haste.value_or(Haste::kBusyPeer));
+  if (closing_ || haste == Haste::kIdlePeer) return SteadyTime::min();
+  const SteadyTime lazy = queue_.front().since + options_.lazy;
+  return haste == Haste::kBusyPeer ? std::min(lazy, last_sync_ + options_.pause) : lazy;
+}
+
+void FileJournal::run() {
+  std::optional<Batch> batch;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!batch) {
+      if (queue_.empty()) {
+        if (closing_) return;
+        if (no_room_.empty()) {
+          wake_.wait(lock);
+        } else if (wake_.wait_for(lock, options_.retry) == std::cv_status::timeout) {
+          lock.unlock();
+          top_up();
+          lock.lock();
+        }
+        continue;
+      }
+      if (const SteadyTime at = due(); at > steady_now()) {
+        wake_.wait_until(lock, at);
+        continue;
+      }
+      batch = take_batch(lock);
+    }
+    lock.unlock();
+    const bool safe = write(*batch);
+    if (safe) top_up();
+    lock.lock();
+    if (safe) {
+      batch.reset();
+    } else if (closing_ || replaced_) {
+      return;  // what is left was not confirmed to anybody
+    } else {
+      wake_.wait_for(lock, options_.retry, [&] { return closing_; });
+    }
+  }
+}
+
+// Encodes outside the lock.
+FileJournal::Batch FileJournal::take_batch(std::unique_lock<std::mutex>& lock) {
+  Batch batch;
+  std::vector<NumberedRecord> records;
+  batch.since = queue_.front().since;
+  batch.first_number = next_number_;
+  std::vector<Turn> turns;
+  while (!queue_.empty() && (turns.empty() || batch.memory_bytes + queue_.front().bytes <= kBatchBytes)) {
+    batch.memory_bytes += queue_.front().bytes;
+    batch.last_commit = queue_.front().commit;
+    turns.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  lock.unlock();
+  for (Turn& turn : turns) {
+    for (Record& record : turn.records) records.push_back({next_number_++, std::move(record)});
+  }
+  batch.encoded = encode_records(records);
+  lock.lock();
+  return batch;
+}
+
+bool FileJournal::write(Batch& batch) {
+  if (options_.still_owner && !options_.still_owner()) {
+    replaced_ = true;
+    set_trouble("another server has taken it over");
+    return false;
+  }
+  const Result<void> written = file_ != nullptr ? write_here(batch) : begin_new_file(batch);
+  if (written) {
+    note_safe(batch);
+    return true;
+  }
+  if (file_ != nullptr) {
+    file_.reset();
+    earlier_bytes_ += offset_;
+  }
+  set_trouble(written.error().message);
+  return false;
+}
+
+Result<void> FileJournal::write_here(const Batch& batch) {
+  Bytes bytes;
+  put_frame(bytes, offset_, FrameKind::kRecord, batch.encoded);
+  if (auto written = file_->write_at(offset_, bytes); !written) return written;
+  if (auto synced = file_->sync(); !synced) return synced;
+  offset_ += bytes.size();
+  return {};
+}
+
+// All or nothing: a file that could not be begun is removed.
+Result<void> FileJournal::begin_new_file(const Batch& batch) {
+  const std::string path = file_path(options_.path, sequence_ + 1);
+  (void)disk_.remove(path);  // of an earlier try; there is none mostly
+  auto file = disk_.create(path);
+  if (!file) return file.error();
+  FileHeader header;
+  header.epoch = options_.epoch;
+  header.first_number = batch.first_number;
+  header.server_uid = options_.server_uid;
+  if (options_.wall_clock) header.created = options_.wall_clock();
+  Bytes bytes = beginning_of(header);
+  put_frame(bytes, 0, FrameKind::kRecord, batch.encoded);
+  Result<void> done = (*file)->write_at(0, bytes);
+  if (done) done = (*file)->sync();
+  if (done) done = disk_.sync_directory(directory_);
+  if (!done) {
+    (void)disk_.remove(path);  // else the next try does it
+    return done;
+  }
+  file_ = std::move(*file);
+  ++sequence_;
+  offset_ = bytes.size();
+  reserved_end_ = 0;
+  return {};
+}
+
+// Keeps room allocated ahead; less of it rather than none.
+void FileJournal::top_up() {
+  std::string cause;
+  const uint64_t wanted = options_.reserve_bytes;
+  if (file_ != nullptr && can_reserve_ && reserved_end_ < offset_ + wanted / 4 * 3) {
+    for (uint64_t size = wanted; size >= kLeastReserve; size /= 2) {
+      if (offset_ + size <= reserved_end_) break;
+      auto reserved = file_->reserve(offset_ + size);
+      if (reserved) {
+        can_reserve_ = *reserved;
+        if (can_reserve_) reserved_end_ = offset_ + size;
+        break;
+      }
+      if (cause.empty()) cause = reserved.error().message;
+    }
+  }
+  auto free = disk_.free_bytes(directory_);
+  const std::lock_guard lock(mutex_);
+  free_bytes_ = free ? *free : 0;
+  room_ = reserved_end_ > offset_ ? reserved_end_ - offset_ : 0;
+  no_room_ = cause;
+}
+
+void FileJournal::note_safe(const Batch& batch) {
+  const std::lock_guard lock(mutex_);
+  committed_ = batch.last_commit;
+  unconfirmed_bytes_ -= batch.memory_bytes;
+  last_sync_ = steady_now();
+  last_took_ = last_sync_ - batch.since;
+  oldest_ = queue_.empty() ? std::nullopt : std::optional(queue_.front().since);
+  size_bytes_ = earlier_bytes_ + offset_;
+  trouble_.clear();
+  if (!signalled_) {
+    signalled_ = true;
+    (void)::eventfd_write(wake_fd_.get(), 1);  // can't be full: it was empty
+  }
+}
+
+void FileJournal::set_trouble(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  trouble_ = text;
+}
+
+}  // namespace hq

@@ -1,0 +1,134 @@
+// The journal in a file: a thread of its own takes all turns that wait as one record, writes it and syncs
+// (docs/journal.md, When what is safe). Whoever appends never waits for a disk.
+//
+// A file that failed once is never written or synced again, since nobody knows what became of its pages: a
+// new one begins with all that is unconfirmed, as soon as one can be had. What was appended is never given
+// up.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hq/base/unique_fd.h"
+#include "hq/journal/journal.h"
+#include "journal/disk.h"
+#include "journal/event_codec.h"
+#include "journal/files.h"
+
+namespace hq {
+
+struct FileJournalOptions {
+  std::string path;
+  bool outlives_server = true;
+  uint64_t epoch = 1;
+  std::string server_uid;
+  // How long what nobody waits for may lie in memory.
+  Duration lazy = 100ms;
+  // Between two syncs while those who wait still have something to do.
+  Duration pause = 5ms;
+  // Between two tries to write after a failure.
+  Duration retry = 1s;
+  uint64_t reserve_bytes = uint64_t{64} << 20;
+  uint64_t most_unconfirmed_bytes = uint64_t{256} << 20;
+  std::function<WallTime()> wall_clock;
+  // Asked before each write; false = another owner has taken over: nothing is written any more.
+  std::function<bool()> still_owner;
+};
+
+// Where writing goes on.
+struct WritePosition {
+  std::unique_ptr<DiskFile> file;
+  uint64_t sequence = 1;  // of the file
+  uint64_t offset = 0;
+  uint64_t next_number = 1;
+  uint64_t earlier_bytes = 0;  // of the files before
+};
+
+class FileJournal final : public Journal {
+ public:
+  // `disk` outlives the journal.
+  FileJournal(Disk& disk, FileJournalOptions options, WritePosition position);
+  // Writes what is left, if it can be written, and gives reserved room back.
+  ~FileJournal() override;
+
+  Result<void> make_room(uint64_t bytes) override;
+  [[nodiscard]] JournalStatus status() const override;
+  [[nodiscard]] bool overfull() const override;
+  CommitNumber append(std::vector<Record> records) override;
+  void hasten(Haste haste) override;
+  CommitNumber committed() override;
+  [[nodiscard]] bool outlives_server() const override { return options_.outlives_server; }
+  // Readable when commits have become safe since committed() was asked last.
+  [[nodiscard]] int wake_fd() const { return wake_fd_.get(); }
+
+ private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  struct Turn {
+    CommitNumber commit = 0;
+    std::vector<Record> records;
+    uint64_t bytes = 0;  // about, in memory
+    SteadyTime since;
+    std::optional<Haste> haste;
+  };
+  // What goes to the disk as one record, kept until it is safe.
+  struct Batch {
+    CommitNumber last_commit = 0;
+    uint64_t first_number = 0;
+    uint64_t memory_bytes = 0;
+    SteadyTime since;  // of the oldest turn
+    Bytes encoded;
+  };
+
+  void run();
+  [[nodiscard]] SteadyTime due() const;
+  Batch take_batch(std::unique_lock<std::mutex>& lock);
+  bool write(Batch& batch);
+  Result<void> write_here(const Batch& batch);
+  Result<void> begin_new_file(const Batch& batch);
+  void top_up();
+  void note_safe(const Batch& batch);
+  void set_trouble(const std::string& text);
+
+  Disk& disk_;
+  const FileJournalOptions options_;
+  const std::string directory_;
+  UniqueFd wake_fd_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  // Guarded by mutex_.
+  std::deque<Turn> queue_;
+  CommitNumber last_commit_ = 0;
+  CommitNumber committed_ = 0;
+  bool closing_ = false;
+  bool signalled_ = false;
+  uint64_t unconfirmed_bytes_ = 0;  // in memory
+  std::optional<SteadyTime> oldest_;
+  std::string trouble_;
+  std::string no_room_;  // why nothing could be reserved; "" = it could
+  uint64_t room_ = 0;    // reserved and not written to
+  uint64_t free_bytes_ = 0;
+  uint64_t size_bytes_ = 0;
+  Duration last_took_{};
+  SteadyTime last_sync_;
+
+  // Of the writing thread.
+  std::unique_ptr<DiskFile> file_;  // null after a failure
+  uint64_t sequence_;
+  uint64_t offset_;
+  uint64_t next_number_;
+  uint64_t earlier_bytes_;
+  uint64_t reserved_end_ = 0;
+  bool can_reserve_ = true;
+  bool replaced_ = false;  // by another owner
+
+  std::thread thread_;
+};
+
+}  // namespace hq

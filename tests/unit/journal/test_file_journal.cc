@@ -1,0 +1,275 @@
+#include "hq/base/random.h"
+#include "journal/read.h"
+#include "journal_world.h"
+#include "support/temp_dir.h"
+
+using namespace hq;
+using namespace hq::test;
+
+namespace {
+
+const std::string kPath = "d/j.bin";
+
+// How many of the first turns are there, each whole; nothing else may be there.
+size_t turns_on(Disk& disk, const std::string& path, const std::vector<std::vector<Record>>& turns) {
+  std::vector<NumberedRecord> records;
+  auto read = read_files(disk, path, [&](const JournalReport&, uint64_t number, Record&& record) {
+    records.push_back({number, std::move(record)});
+  });
+  REQUIRE(read.ok());
+  CHECK_FALSE(read->report.damaged());
+  const Bytes found = records.empty() ? Bytes() : encode_records(records);
+  for (size_t n = 0; n <= turns.size(); ++n) {
+    if (history_of(turns, n) == found) return n;
+  }
+  FAIL("what was read is no prefix of what was written");
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("what was committed is there when the journal is opened again") {
+  TempDir dir;
+  const std::string path = dir / "j.bin";
+  const Story story(20);
+  for (size_t i = 0; i < story.turns().size(); ++i) {
+    auto opened = open_journal_on(system_disk(), quick_options(path));
+    REQUIRE(opened.ok());
+    CHECK(opened->fresh == (i == 0));
+    CHECK(opened->report.sentences().empty());
+    const CommitNumber commit = opened->journal->append(story.turns()[i]);
+    CHECK(wait_for(*opened, commit));
+  }
+
+  auto replayed = replay_files(system_disk(), path);
+
+  REQUIRE(replayed.ok());
+  const Job* job = replayed->state.find_job(JobId(1));
+  REQUIRE(job != nullptr);
+  CHECK(job->count(TaskState::kFinished) == 17);
+  CHECK(job->count(TaskState::kFailed) == 3);
+  CHECK(replayed->state.server_uid() == "abcdef");
+  CHECK(turns_on(system_disk(), path, story.turns()) == story.turns().size());
+  // Nothing of the reserve is left.
+  CHECK(std::filesystem::file_size(path) < 4'000);
+}
+
+TEST_CASE("turns that nobody confirmed are written when the journal is closed") {
+  FakeDisk disk;
+  const Story story(5);
+  {
+    auto options = quick_options(kPath);
+    options.pause = options.lazy = 24h;
+    auto opened = open_journal_on(disk, options);
+    REQUIRE(opened.ok());
+    for (const auto& turn : story.turns()) opened->journal->append(turn);
+  }
+
+  CHECK(turns_on(disk, kPath, story.turns()) == story.turns().size());
+}
+
+TEST_CASE("turns that come while a pause lasts are one record, unless somebody idle waits") {
+  FakeDisk disk;
+  auto options = quick_options(kPath);
+  options.pause = options.lazy = 24h;
+  auto opened = open_journal_on(disk, options);
+  REQUIRE(opened.ok());
+  const Story story(5);
+  opened->journal->append(story.turns()[0]);
+  REQUIRE(wait_for(*opened, 1));  // there was no sync for long
+  const uint64_t before = disk.syncs();
+
+  for (size_t i = 1; i < 4; ++i) opened->journal->append(story.turns()[i]);
+  opened->journal->hasten(Haste::kNobody);
+  opened->journal->hasten(Haste::kIdlePeer);
+
+  CHECK(wait_for(*opened, 4));
+  CHECK(disk.syncs() == before + 1);
+  CHECK(opened->journal->status().unconfirmed_bytes == 0);
+}
+
+TEST_CASE("whichever operation of the disk fails once, nothing is lost and all becomes safe") {
+  const Story story(4);
+  SeededRandom random(1);
+  for (uint64_t n = 1;; ++n) {
+    CAPTURE(n);
+    FakeDisk disk;
+    auto opened = open_journal_on(disk, quick_options(kPath));
+    REQUIRE(opened.ok());
+    const uint64_t before = disk.operations();
+    disk.fail_at(n, n % 2 == 0 ? EIO : ENOSPC, false);
+    CommitNumber last = 0;
+    for (const auto& turn : story.turns()) {
+      last = opened->journal->append(turn);
+      REQUIRE(wait_for(*opened, last));
+    }
+    const uint64_t operations = disk.operations() - before;
+    opened->journal.reset();
+    disk.heal();
+    disk.crash(random);
+    CHECK(turns_on(disk, kPath, story.turns()) == story.turns().size());
+    if (operations < n) break;
+  }
+}
+
+TEST_CASE("a crash at any moment leaves what was confirmed, and at most whole turns more") {
+  const Story story(3);
+  SeededRandom random(2);
+  for (uint64_t n = 1; n < 40; ++n) {
+    CAPTURE(n);
+    for (int round = 0; round < 10; ++round) {
+      FakeDisk disk;
+      auto opened = open_journal_on(disk, quick_options(kPath));
+      REQUIRE(opened.ok());
+      disk.fail_at(n, EIO, true);  // from here on the machine is as good as gone
+      CommitNumber confirmed = 0;
+      for (const auto& turn : story.turns()) {
+        const CommitNumber commit = opened->journal->append(turn);
+        while (opened->journal->committed() < commit && opened->journal->status().trouble.empty()) {
+        }
+        confirmed = opened->journal->committed();
+        if (confirmed < commit) break;
+      }
+      opened->journal.reset();
+      disk.heal();
+      disk.crash(random);
+
+      CHECK(turns_on(disk, kPath, story.turns()) >= confirmed);
+      auto again = open_journal_on(disk, quick_options(kPath));
+      REQUIRE(again.ok());
+      const size_t there = turns_on(disk, kPath, story.turns());
+      for (size_t i = there; i < story.turns().size(); ++i) {
+        REQUIRE(wait_for(*again, again->journal->append(story.turns()[i])));
+      }
+      again->journal.reset();
+      CHECK(turns_on(disk, kPath, story.turns()) == story.turns().size());
+    }
+  }
+}
+
+TEST_CASE(
+    "while nothing can be written, new work is refused with the cause, results are kept and written later") {
+  FakeDisk disk;
+  auto options = quick_options(kPath);
+  options.most_unconfirmed_bytes = 10'000;
+  auto opened = open_journal_on(disk, options);
+  REQUIRE(opened.ok());
+  const Story story(100);
+  CHECK(opened->journal->make_room(100).ok());
+
+  disk.fail_at(1, EDQUOT, true);
+  CommitNumber last = 0;
+  for (const auto& turn : story.turns()) last = opened->journal->append(turn);
+  while (opened->journal->status().trouble.empty()) {
+  }
+
+  CHECK(opened->journal->status().trouble ==
+        "The journal 'd/j.bin' cannot be written: Disk quota exceeded (os error 122)");
+  CHECK(opened->journal->status().waiting > 0ns);
+  CHECK(opened->journal->overfull());
+  auto room = opened->journal->make_room(100);
+  REQUIRE_FALSE(room.ok());
+  CHECK(room.error().message == "The journal 'd/j.bin' cannot take more: Disk quota exceeded (os error 122)");
+  CHECK(opened->journal->committed() < last);
+
+  disk.heal();
+  CHECK(wait_for(*opened, last));
+  CHECK_FALSE(opened->journal->overfull());
+  CHECK(opened->journal->make_room(100).ok());
+  CHECK(opened->journal->status().trouble.empty());
+  opened->journal.reset();
+  CHECK(turns_on(disk, kPath, story.turns()) == story.turns().size());
+}
+
+TEST_CASE("a disk that has no room for the reserve takes no new work, but the results of the old") {
+  FakeDisk disk;
+  disk.free = 8 << 20;
+  auto opened = open_journal_on(disk, quick_options(kPath));
+  REQUIRE(opened.ok());
+
+  auto room = opened->journal->make_room(100);
+  REQUIRE_FALSE(room.ok());
+  CHECK(room.error().message.ends_with("No space left on device (os error 28)"));
+  CHECK(wait_for(*opened, opened->journal->append(Story(1).turns()[0])));
+
+  disk.free = uint64_t{1} << 40;  // seen at the next try
+  while (!opened->journal->make_room(100).ok()) {
+  }
+}
+
+TEST_CASE("more than the reserve is taken where the disk has room for it") {
+  FakeDisk disk;
+  auto opened = open_journal_on(disk, quick_options(kPath));
+  REQUIRE(opened.ok());
+  CHECK(opened->journal->make_room(uint64_t{1} << 30).ok());
+  CHECK_FALSE(opened->journal->make_room(uint64_t{1} << 41).ok());
+}
+
+TEST_CASE("a failed file is left as it is, and the next one begins with what was not safe") {
+  FakeDisk disk;
+  auto opened = open_journal_on(disk, quick_options(kPath));
+  REQUIRE(opened.ok());
+  const Story story(2);
+  REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[0])));
+  const size_t size = disk.content(kPath).size();
+  disk.fail_at(2, EIO, false);  // the sync
+  REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[1])));
+  REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[2])));
+  opened->journal.reset();
+
+  CHECK(disk.content(kPath).size() > size);
+  CHECK(disk.paths() == std::vector<std::string>{kPath, kPath + ".2"});
+  CHECK(turns_on(disk, kPath, story.turns()) == 3);
+}
+
+TEST_CASE("errors of opening say what the system says") {
+  FakeDisk disk;
+  disk.set_content("d/short", "x\n");
+  disk.set_content("d/foreign", std::string(5'000, 'x'));
+  auto opened = open_journal_on(disk, quick_options("d/short"));
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.error().message == "failed to fill whole buffer");
+  opened = open_journal_on(disk, quick_options("d/foreign"));
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.error().message == "Invalid journal format");
+  CHECK(disk.content("d/foreign") == std::string(5'000, 'x'));
+}
+
+TEST_CASE("an empty file becomes a journal") {
+  FakeDisk disk;
+  disk.set_content(kPath, "");
+  auto opened = open_journal_on(disk, quick_options(kPath));
+  REQUIRE(opened.ok());
+  CHECK(opened->fresh);
+}
+
+TEST_CASE("a file of a newer format is refused, with both numbers") {
+  FakeDisk disk;
+  FileHeader header;
+  header.version = 7;
+  disk.set_content(kPath, beginning_of(header));
+  auto opened = open_journal_on(disk, quick_options(kPath));
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.error().message == "'d/j.bin' was written by a newer hq (format 7, this one reads 1)");
+}
+
+TEST_CASE("events that a replaced owner still wrote do not count") {
+  FakeDisk disk;
+  const Story story(5);
+  auto old_owner = open_journal_on(disk, quick_options(kPath));
+  REQUIRE(old_owner.ok());
+  REQUIRE(wait_for(*old_owner, old_owner->journal->append(story.turns()[0])));
+  FileHeader header;
+  header.epoch = 2;
+  header.first_number = 2;
+  disk.set_content(kPath + ".2", beginning_of(header));
+  REQUIRE(wait_for(*old_owner, old_owner->journal->append(story.turns()[1])));
+  old_owner->journal.reset();
+
+  CHECK(turns_on(disk, kPath, story.turns()) == 1);
+  auto opened = open_journal_on(disk, quick_options(kPath));
+  REQUIRE(opened.ok());
+  REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[1])));
+  opened->journal.reset();
+  CHECK(turns_on(disk, kPath, story.turns()) == 2);
+}
