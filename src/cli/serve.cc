@@ -9,6 +9,7 @@
 
 #include "cli/commands/show_server.h"
 #include "cli/log_file.h"
+#include "cli/serve_journal.h"
 #include "cli/wiring.h"
 #include "hq/base/log.h"
 #include "hq/base/random.h"
@@ -56,14 +57,19 @@ void warn_unprotected(const char* role) {
   log::warn(line);
 }
 
-// Hosts, ports and keys: from the access file where given, options win.
-Result<AccessRecord> make_access(const ServerStartOptions& options) {
+void apply_ports(const ServerStartOptions& options, AccessRecord& record) {
+  if (options.client_port) record.client->port = *options.client_port;
+  if (options.worker_port) record.worker->port = *options.worker_port;
+}
+
+// Hosts, ports and keys: from the access file where given, else as the journal's last server had them (on
+// whatever host that was); options win.
+Result<AccessRecord> make_access(const ServerStartOptions& options, const ServeJournal& journal) {
   if (options.access_file) {
     auto record = load_server_access(*options.access_file, running_version());
     if (!record) return record.error();
     if (options.host) record->client->host = record->worker->host = *options.host;
-    if (options.client_port) record->client->port = *options.client_port;
-    if (options.worker_port) record->worker->port = *options.worker_port;
+    apply_ports(options, *record);
     return record;
   }
   std::string host;
@@ -73,6 +79,16 @@ Result<AccessRecord> make_access(const ServerStartOptions& options) {
     auto own = host_name();
     if (!own) return own.error();
     host = *own;
+  }
+  auto kept = journal.load_access(running_version());
+  if (!kept) return kept.error();
+  if (*kept) {
+    AccessRecord record = std::move(**kept);
+    record.client->host = record.worker->host = host;
+    record.version = running_version().version;  // that of the last server could be an older one
+    record.protocol = running_version().protocol;
+    apply_ports(options, record);
+    return record;
   }
   SystemRandom random;
   return generate_access(running_version(), random.alphanumeric(kServerUidLength),
@@ -108,7 +124,8 @@ Result<void> write_whole_file(const std::string& path, const std::string& text) 
 
 // SIGTERM, SIGHUP and the like are no orderly end: everything stays as it is, and we die as the sender meant
 // it.
-[[noreturn]] void die_by(int signal_number) {
+[[noreturn]] void die_by(int signal_number, std::unique_ptr<Journal>& journal) {
+  journal.reset();  // writes what is left
   signal(signal_number, SIG_DFL);
   sigset_t only;
   sigemptyset(&only);
@@ -122,15 +139,19 @@ Result<void> write_whole_file(const std::string& path, const std::string& text) 
 
 Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global, Output& output) {
   log::info(std::string("HyperQueue ") + HQ_VERSION);
-  if (options.journal) {
-    return Error("This build of hq has no durable journal: '--journal " + *options.journal +
-                 "' can't be honoured");
-  }
-  auto access = make_access(options);
-  if (!access) return access.error();
   const ServerDir dir = server_dir_of(global);
+  // An access file that can't be read is told of before anything else.
+  if (options.access_file) {
+    if (auto readable = load_server_access(*options.access_file, running_version()); !readable)
+      return readable.error();
+  }
   if (is_online(dir)) return already_online_error(dir);
   log::info("No online server found, starting a new server");
+  auto journal = ServeJournal::open(options);
+  if (!journal) return journal.error();
+  auto access = make_access(options, *journal);
+  if (!access) return access.error();
+  if (!journal->server_uid().empty()) access->server_uid = journal->server_uid();
   if (!access->worker->secret_key) warn_unprotected("worker");
   if (!access->client->secret_key) warn_unprotected("client");
 
@@ -148,27 +169,31 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   auto numbered = create_numbered_dir(dir);
   if (!numbered) return numbered.error();
   LogFile log_file(*numbered + "/server.log");
+  if (auto kept = journal->keep_access(*access); !kept) return kept.error();
   const std::string access_file = access_file_of(*numbered);
   log::info("Storing access file as '" + access_file + "'");
   if (auto stored = store_access(access_file, *access); !stored) return stored.error();
   if (auto current = set_current(dir, *numbered); !current) return current.error();
 
+  if (journal->restored_something()) log::info("State restoration completed");
+
   SystemClock clock;
   SystemRandom random;
-  NoJournal journal;
   ServerOptions server_options;
   server_options.idle_timeout = options.idle_timeout;
   if (options.worker_resume_window) server_options.resume_window = *options.worker_resume_window;
   server_options.info = {access->server_uid,   access->client->host, access->client->port,
                          access->worker->host, access->worker->port, HQ_VERSION,
-                         uint32_t(getpid()),   clock.now().wall,     std::nullopt};
-  Server server(server_options, {*clients->channel, *workers->channel, journal, random, write_whole_file},
-                clock.now());
+                         uint32_t(getpid()),   clock.now().wall,     options.journal};
+  Server server(server_options,
+                {*clients->channel, *workers->channel, journal->journal(), random, write_whole_file},
+                clock.now(), journal->take_state());
   print_server_info(server_options.info, dir.path, output);
   if (const int failed = output.finish(); failed != 0) return failed;
 
   FdReactor& reactor = (*transport)->reactor();
   reactor.add_fd(signals->fd());
+  if (journal->wake_fd() >= 0) reactor.add_fd(journal->wake_fd());
   std::optional<TimePoint> deadline = server.turn(clock.now());
   std::optional<int> leaves_by;
   while (!server.finished()) {
@@ -182,13 +207,14 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
         server.leave("Received signal " + std::to_string(*signal_number) +
                      ", leaving workers to a server that goes on with the journal");
       } else {
-        die_by(*signal_number);
+        die_by(*signal_number, journal->owned());
       }
     }
     deadline = server.turn(clock.now());
   }
   reactor.remove_fd(signals->fd());
-  if (leaves_by) die_by(*leaves_by);
+  if (journal->wake_fd() >= 0) reactor.remove_fd(journal->wake_fd());
+  if (leaves_by) die_by(*leaves_by, journal->owned());
   if (server.left()) return 0;
   if (auto cleared = clear_current(dir, *numbered); !cleared) {
     log::warn("Cannot remove the link to '" + *numbered + "': " + cleared.error().message);

@@ -64,6 +64,12 @@ const char* State::why_not(const WorkerLost& e) const {
   return found->alive() ? nullptr : "the worker was lost before";
 }
 
+const char* State::why_not(const WorkerFenced& e) const {
+  const WorkerState* found = find_worker(e.worker);
+  if (found == nullptr) return kNoWorker;
+  return found->holding ? nullptr : "nothing is held because of the worker";
+}
+
 const char* State::why_not(const JobSubmitted& e) const {
   if (e.submit == nullptr) return "it says nothing about the tasks";
   if (e.attach) {
@@ -155,6 +161,7 @@ const char* State::why_not_range(const AssignedRange& range) const {
   if (range.variant >= classes_.needs(group.klass(first->position)).size()) return "there is no such variant";
   if (group.rest != TaskState::kWaiting) return "the task had ended before";
   // As for_each_position: positions follow each other while the range follows a run of the group.
+  if (group.submit().is_graph() && range.ids.count() > 1) return "its tasks differ in what they are";
   const IdRange run = group.run_from(first->position);
   const bool in_a_row = range.ids.count() == 1 || (run.step == range.ids.step && range.ids.last <= run.last);
   const auto was_held = [&](uint64_t position) {
@@ -168,11 +175,7 @@ const char* State::why_not_range(const AssignedRange& range) const {
     if (!position) return "there is no such task";
     if (group.columns.state(*position) != RowState::kWaiting) return "the task was not waiting";
     if (was_held(*position) != again) return "its tasks differ in what became of them";
-    if (!group.submit().is_graph()) continue;
     if (owner->unmet.contains(TaskId(uint32_t(id)))) return "the task still depended on others";
-    if (group.klass(*position) != group.klass(first->position) ||
-        group.priority(*position) != group.priority(first->position))
-      return "its tasks differ in what they need";
   }
   return nullptr;
 }
@@ -180,6 +183,30 @@ const char* State::why_not_range(const AssignedRange& range) const {
 const char* State::why_not(const TasksReturned& e) const {
   return find_worker(e.worker) == nullptr ? kNoWorker : nullptr;
 }
+const char* State::why_not(const TasksReclaimed& e) const {
+  const WorkerState* holder = find_worker(e.worker);
+  if (holder == nullptr) return kNoWorker;
+  if (!holder->alive()) return "the worker was lost before";
+  if (e.ranges.size() > 1 && ranges_overlap(e.ranges)) return "a task is reclaimed twice";
+  for (const AssignedRange& range : e.ranges) {
+    const Job* owner = find_job(range.job);
+    if (owner == nullptr) return kNoJob;
+    const auto first = owner->find(TaskId(range.ids.first));
+    if (!first) return "there is no such task";
+    const TaskGroup& group = *first->group;
+    if (group.submit().is_graph() && range.ids.count() > 1) return "its tasks differ in what they are";
+    if (range.variant >= classes_.needs(group.klass(first->position)).size())
+      return "there is no such variant";
+    for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
+      const TaskId task{uint32_t(id)};
+      if (!group.position(task)) return "there is no such task";
+      if (!reclaimable_row(e.lost, {range.job, task}, range.instance))
+        return "the task has gone on elsewhere";
+    }
+  }
+  return nullptr;
+}
+
 const char* State::why_not(const TasksStarted& e) const {
   return find_worker(e.worker) == nullptr ? kNoWorker : nullptr;
 }

@@ -112,6 +112,8 @@ class SectionWriter {
   static uint64_t to_int(const T& v) {
     if constexpr (std::is_enum_v<T>) {
       return uint64_t(v);
+    } else if constexpr (std::is_same_v<T, Duration>) {
+      return fold_sign(v.count());
     } else if constexpr (std::is_signed_v<T>) {
       return fold_sign(v);
     } else if constexpr (std::is_integral_v<T>) {
@@ -207,6 +209,8 @@ class SectionReader {
     } else if constexpr (std::is_enum_v<T>) {
       check(v, kLast<T>);
       out = T(v);
+    } else if constexpr (std::is_same_v<T, Duration>) {
+      out = Duration(unfold_sign(v));
     } else if constexpr (std::is_signed_v<T>) {
       const int64_t wide = unfold_sign(v);
       if (wide < std::numeric_limits<T>::min() || wide > std::numeric_limits<T>::max()) in_.fail();

@@ -51,6 +51,10 @@ template <>
 inline constexpr uint64_t kKindNumber<TasksStarted> = 14;
 template <>
 inline constexpr uint64_t kKindNumber<TasksEnded> = 15;
+template <>
+inline constexpr uint64_t kKindNumber<WorkerFenced> = 16;
+template <>
+inline constexpr uint64_t kKindNumber<TasksReclaimed> = 17;
 
 // Names a member for a column.
 #define HQ_FIELD(member)   \
@@ -103,6 +107,7 @@ using Times = std::vector<WallTime>;
 template <class V, EventIs<ServerStarted> S>
 void columns(V& v, const std::vector<S*>& events, const Times&) {
   v.texts(events, HQ_FIELD(server_uid));
+  v.ints(events, HQ_FIELD(window));
 }
 
 template <class V, EventIs<ServerStopped> S>
@@ -126,6 +131,12 @@ template <class V, EventIs<WorkerLost> S>
 void columns(V& v, const std::vector<S*>& events, const Times&) {
   v.ints(events, HQ_FIELD(worker));
   v.ints(events, HQ_FIELD(reason));
+  v.ints(events, HQ_FIELD(held));
+}
+
+template <class V, EventIs<WorkerFenced> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(worker));
 }
 
 template <class V, EventIs<JobSubmitted> S>
@@ -181,9 +192,8 @@ void columns(V& v, const std::vector<S*>& events, const Times&) {
   v.ints(events, HQ_FIELD(job));
 }
 
-template <class V, EventIs<TasksAssigned> S>
-void columns(V& v, const std::vector<S*>& events, const Times& times) {
-  v.ints(events, HQ_FIELD(worker));
+template <class V, class E>
+void range_columns(V& v, const std::vector<E*>& events, const Times& times) {
   auto table = table_of(v, events, times, HQ_FIELD(ranges));
   v.ints(table.rows, HQ_FIELD(job));
   v.ints(table.rows, HQ_FIELD(ids.first));
@@ -191,6 +201,21 @@ void columns(V& v, const std::vector<S*>& events, const Times& times) {
   v.ints(table.rows, HQ_FIELD(instance));
   v.ints(table.rows, HQ_FIELD(variant));
   v.ints(table.rows, HQ_FIELD(slot));
+  auto nodes = table_of(v, table.rows, table.times, HQ_FIELD(nodes));
+  v.ints(nodes.rows, HQ_FIELD(value));
+}
+
+template <class V, EventIs<TasksAssigned> S>
+void columns(V& v, const std::vector<S*>& events, const Times& times) {
+  v.ints(events, HQ_FIELD(worker));
+  range_columns(v, events, times);
+}
+
+template <class V, EventIs<TasksReclaimed> S>
+void columns(V& v, const std::vector<S*>& events, const Times& times) {
+  v.ints(events, HQ_FIELD(worker));
+  v.ints(events, HQ_FIELD(lost));
+  range_columns(v, events, times);
 }
 
 template <class V, EventIs<TasksReturned> S>

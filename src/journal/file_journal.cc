@@ -1,7 +1,5 @@
 #include "journal/file_journal.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include <cerrno>
 
 #include "hq/base/assert.h"
+#include "journal/signals_blocked.h"
 
 namespace hq {
 
@@ -17,41 +16,23 @@ namespace {
 constexpr uint64_t kBatchBytes = uint64_t{4} << 20;  // of memory; more turns go into the next record
 constexpr uint64_t kLeastReserve = uint64_t{1} << 20;
 
-// About what an event takes in memory: enough to bound what piles up.
-uint64_t memory_of(const Event& event) {
-  struct Size {
-    uint64_t operator()(const TasksEnded& e) const { return e.tasks.size() * sizeof(TaskEnd); }
-    uint64_t operator()(const TasksStarted& e) const { return e.tasks.size() * sizeof(TaskStart); }
-    uint64_t operator()(const TasksReturned& e) const { return e.tasks.size() * sizeof(ReturnedTask); }
-    uint64_t operator()(const TasksAssigned& e) const { return e.ranges.size() * sizeof(AssignedRange); }
-    uint64_t operator()(const TasksAborted& e) const { return e.tasks.size() * sizeof(TaskId); }
-    uint64_t operator()(const JobSubmitted& e) const {
-      constexpr uint64_t kTask = 1'000;
-      const uint64_t entries = e.submit->entries ? e.submit->entries->blob.size() : 0;
-      return entries + kTask * (1 + e.submit->graph.size());
-    }
-    template <class E>
-    uint64_t operator()(const E&) const {
-      return 0;
-    }
-  };
-  return sizeof(Record) + std::visit(Size{}, event);
-}
-
-// The thread leaves all signals to the others.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
+// About what an event takes in memory beyond the record itself: enough to bound what piles up.
+struct ListBytes {
+  uint64_t operator()(const TasksEnded& e) const { return e.tasks.size() * sizeof(TaskEnd); }
+  uint64_t operator()(const TasksStarted& e) const { return e.tasks.size() * sizeof(TaskStart); }
+  uint64_t operator()(const TasksReturned& e) const { return e.tasks.size() * sizeof(ReturnedTask); }
+  uint64_t operator()(const TasksReclaimed& e) const { return e.ranges.size() * sizeof(AssignedRange); }
+  uint64_t operator()(const TasksAssigned& e) const { return e.ranges.size() * sizeof(AssignedRange); }
+  uint64_t operator()(const TasksAborted& e) const { return e.tasks.size() * sizeof(TaskId); }
+  uint64_t operator()(const JobSubmitted& e) const {
+    constexpr uint64_t kTask = 1'000;
+    const uint64_t entries = e.submit->entries ? e.submit->entries->blob.size() : 0;
+    return entries + kTask * (1 + e.submit->graph.size());
   }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
+  template <class E>
+  uint64_t operator()(const E&) const {
+    return 0;
+  }
 };
 
 std::chrono::steady_clock::time_point steady_now() {
@@ -126,7 +107,7 @@ bool FileJournal::overfull() const {
 CommitNumber FileJournal::append(std::vector<Record> records) {
   HQ_ASSERT(!records.empty());
   Turn turn;
-  for (const Record& record : records) turn.bytes += memory_of(record.event);
+  for (const Record& record : records) turn.bytes += sizeof record + std::visit(ListBytes{}, record.event);
   turn.records = std::move(records);
   turn.since = steady_now();
   {
@@ -233,13 +214,10 @@ FileJournal::Batch FileJournal::take_batch(std::unique_lock<std::mutex>& lock) {
 }
 
 bool FileJournal::write(Batch& batch) {
-  if (options_.still_owner && !options_.still_owner()) {
-    replaced_ = true;
-    set_trouble("another server has taken it over");
-    return false;
-  }
+  if (!is_owner()) return false;
   const Result<void> written = file_ != nullptr ? write_here(batch) : begin_new_file(batch);
   if (written) {
+    if (!is_owner()) return false;  // while we wrote, or were stopped
     note_safe(batch);
     return true;
   }
@@ -248,6 +226,14 @@ bool FileJournal::write(Batch& batch) {
     earlier_bytes_ += offset_;
   }
   set_trouble(written.error().message);
+  return false;
+}
+
+bool FileJournal::is_owner() {
+  if (!options_.still_owner || options_.still_owner()) return true;
+  replaced_ = true;
+  file_.reset();  // not ours to cut
+  set_trouble("another server has taken it over");
   return false;
 }
 

@@ -9,8 +9,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,7 +39,8 @@ struct FileJournalOptions {
   uint64_t reserve_bytes = uint64_t{64} << 20;
   uint64_t most_unconfirmed_bytes = uint64_t{256} << 20;
   std::function<WallTime()> wall_clock;
-  // Asked before each write; false = another owner has taken over: nothing is written any more.
+  // Asked before each write, and before what was written counts as safe; false = another owner has taken
+  // over: nothing is written any more.
   std::function<bool()> still_owner;
 };
 
@@ -89,6 +92,7 @@ class FileJournal final : public Journal {
   [[nodiscard]] SteadyTime due() const;
   Batch take_batch(std::unique_lock<std::mutex>& lock);
   bool write(Batch& batch);
+  bool is_owner();
   Result<void> write_here(const Batch& batch);
   Result<void> begin_new_file(const Batch& batch);
   void top_up();

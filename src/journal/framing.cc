@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "hq/base/assert.h"
-#include "journal/crc32c.h"
+#include "hq/base/crc32c.h"
 
 namespace hq {
 

@@ -41,8 +41,14 @@ class Mender {
     if (!place || is_final(place->group->state(place->position))) return false;
     const InstanceId known = place->group->instance(place->position);
     if (instance < known) return false;
-    if (!is_assigned(place->group->columns.state(place->position))) return true;
-    add(TasksReturned{WorkerId(place->chunk().worker(place->row())), {{task, known}}});
+    const RowState state = place->group->columns.state(place->position);
+    if (state == RowState::kWaiting) return true;
+    const WorkerId holder(place->chunk().worker(place->row()));
+    if (state == RowState::kHeld) {
+      add(WorkerFenced{holder});
+    } else {
+      add(TasksReturned{holder, {{task, known}}});
+    }
     return true;
   }
 
@@ -84,6 +90,7 @@ struct KindName {
   const char* operator()(const ServerStopped&) const { return "server-stop"; }
   const char* operator()(const WorkerConnected&) const { return "worker-connected"; }
   const char* operator()(const WorkerLost&) const { return "worker-lost"; }
+  const char* operator()(const WorkerFenced&) const { return "worker-fenced"; }
   const char* operator()(const JobSubmitted&) const { return "job-created"; }
   const char* operator()(const JobOpened&) const { return "job-open"; }
   const char* operator()(const JobClosed&) const { return "job-close"; }
@@ -93,6 +100,7 @@ struct KindName {
   const char* operator()(const JobForgotten&) const { return "job-forgotten"; }
   const char* operator()(const TasksAssigned&) const { return "tasks-assigned"; }
   const char* operator()(const TasksReturned&) const { return "tasks-returned"; }
+  const char* operator()(const TasksReclaimed&) const { return "tasks-reclaimed"; }
   const char* operator()(const TasksStarted&) const { return "task-started"; }
   const char* operator()(const TasksEnded&) const { return "task-ended"; }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "journal/owner.h"
 #include "journal/read.h"
 
 namespace hq {
@@ -34,12 +35,14 @@ Result<WritePosition> begin_file(Disk& disk, const FileJournalOptions& options, 
 }
 
 // Behind the last whole record of the newest file.
-Result<WritePosition> go_on(Disk& disk, const FileJournalOptions& options, const ReadJournal& read) {
+Result<WritePosition> go_on(Disk& disk, const FileJournalOptions& options, const ReadJournal& read,
+                            bool new_file) {
   const ReadFile& last = read.files.back();
   const uint64_t next = read.report.last_number + 1;
   uint64_t earlier = 0;
   for (const ReadFile& file : read.files) earlier += file.end;
-  if (last.end < kMagic.size()) {  // not even its beginning was written
+  // Not even its beginning was written, or somebody else may still be writing there.
+  if (last.end < kMagic.size() || new_file) {
     auto fresh = begin_file(disk, options, last.name.sequence + 1, next);
     if (fresh) fresh->earlier_bytes = earlier;
     return fresh;
@@ -68,35 +71,35 @@ Result<bool> is_fresh(Disk& disk, const std::string& path) {
   if (!file) return file.error();
   auto size = (*file)->size();
   if (!size) return size.error();
-  if (*size > 0) return false;
-  if (auto removed = disk.remove(path); !removed) return removed.error();
-  return true;
+  return *size == 0;
 }
 
 }  // namespace
 
-Result<OpenedJournal> open_journal_on(Disk& disk, FileJournalOptions options) {
+Result<OpenedJournal> open_journal_on(Disk& disk, FileJournalOptions options, const Ownership& ownership) {
   OpenedJournal out;
   auto fresh = is_fresh(disk, options.path);
   if (!fresh) return fresh.error();
   out.fresh = *fresh;
-  WritePosition position;
-  if (out.fresh) {
-    auto begun = begin_file(disk, options, 1, 1);
-    if (!begun) return begun.error();
-    position = std::move(*begun);
-  } else {
-    auto replayed = replay_files(disk, options.path);
-    if (!replayed) return replayed.error();
-    out.restored = std::move(replayed->state);
-    out.report = std::move(replayed->read.report);
-    options.epoch = std::max(options.epoch, out.report.epoch);
+  Replayed replayed;
+  if (!out.fresh) {
+    auto read = replay_files(disk, options.path);
+    if (!read) return read.error();
+    replayed = std::move(*read);
+    out.report = replayed.read.report;
+    out.restored = std::move(replayed.state);
     if (!out.report.server_uid.empty()) options.server_uid = out.report.server_uid;
-    auto behind = go_on(disk, options, replayed->read);
-    if (!behind) return behind.error();
-    position = std::move(*behind);
   }
-  auto journal = std::make_unique<FileJournal>(disk, std::move(options), std::move(position));
+  const uint64_t known = std::max(ownership.earlier_epoch, out.report.epoch);
+  options.epoch = std::max<uint64_t>(known + (ownership.may_have_rival ? 1 : 0), 1);
+  if (ownership.begin) {
+    if (auto begun = ownership.begin(options.epoch); !begun) return begun.error();
+  }
+  if (out.fresh) (void)disk.remove(options.path);  // an empty file, or none
+  auto position = out.fresh ? begin_file(disk, options, 1, 1)
+                            : go_on(disk, options, replayed.read, ownership.may_have_rival);
+  if (!position) return position.error();
+  auto journal = std::make_unique<FileJournal>(disk, std::move(options), std::move(*position));
   out.wake_fd = journal->wake_fd();
   out.journal = std::move(journal);
   return out;
@@ -109,7 +112,18 @@ Result<OpenedJournal> open_journal(const std::string& path, const JournalOptions
   writer.server_uid = options.server_uid;
   writer.lazy = std::min(options.flush_period, kLazy);
   writer.wall_clock = [] { return SystemClock().now().wall; };
-  return open_journal_on(system_disk(), std::move(writer));
+  OwnerOptions owner_options;
+  owner_options.takeover = options.takeover;
+  owner_options.on_wait = options.on_wait;
+  auto acquired = JournalOwner::acquire(path, current_process(), std::move(owner_options));
+  if (!acquired) return acquired.error();
+  const std::shared_ptr<JournalOwner> owner = std::move(*acquired);
+  Ownership ownership;
+  ownership.earlier_epoch = owner->earlier_epoch();
+  ownership.may_have_rival = owner->may_have_rival();
+  ownership.begin = [&](uint64_t epoch) { return owner->begin(epoch); };
+  writer.still_owner = [owner] { return owner->still_ours(); };  // lives as long as the journal
+  return open_journal_on(system_disk(), std::move(writer), ownership);
 }
 
 }  // namespace hq

@@ -109,6 +109,7 @@ class State {
   [[nodiscard]] const char* why_not(const ServerStopped&) const { return nullptr; }
   [[nodiscard]] const char* why_not(const WorkerConnected&) const;
   [[nodiscard]] const char* why_not(const WorkerLost&) const;
+  [[nodiscard]] const char* why_not(const WorkerFenced&) const;
   [[nodiscard]] const char* why_not(const JobSubmitted&) const;
   [[nodiscard]] const char* why_not(const JobOpened&) const;
   [[nodiscard]] const char* why_not(const JobClosed&) const;
@@ -118,6 +119,7 @@ class State {
   [[nodiscard]] const char* why_not(const JobForgotten&) const;
   [[nodiscard]] const char* why_not(const TasksAssigned&) const;
   [[nodiscard]] const char* why_not(const TasksReturned&) const;
+  [[nodiscard]] const char* why_not(const TasksReclaimed&) const;
   [[nodiscard]] const char* why_not(const TasksStarted&) const;
   [[nodiscard]] const char* why_not(const TasksEnded&) const;
   [[nodiscard]] const char* why_not_submit(const Job* target, const SubmitDescription& submit) const;

@@ -75,6 +75,10 @@ struct JournalOptions {
   bool outlives_server = true;
   // How long what nobody waits for may stay unwritten; more than 100 ms is never used.
   Duration flush_period = 100ms;
+  // Take the journal from whoever has it, without waiting for a sign of life (docs/journal.md, One owner).
+  bool takeover = false;
+  // Gets what is said before waiting for a server on another host.
+  std::function<void(const std::string&)> on_wait;
 };
 
 struct OpenedJournal {
@@ -87,7 +91,7 @@ struct OpenedJournal {
 };
 
 // Reads what is there (or begins a new file) and goes on writing behind its last whole record. Errors as of
-// read_journal, and what the system says.
+// read_journal, what the system says, and who else is using it.
 [[nodiscard]] Result<OpenedJournal> open_journal(const std::string& path, const JournalOptions& options);
 
 }  // namespace hq

@@ -60,11 +60,16 @@ void declare_server_start(Command& command, CommandLine& line) {
               "File in which everything is kept that must survive the end of the server. If it exists, jobs "
               "and tasks "
               "are restored from it first.")
+      .from_env("HQ_JOURNAL")
       .not_empty();
   command
       .option("journal-flush-period", o.journal_flush_period, parse_duration,
               "How often the journal is written out when nobody waits for it.")
       .default_is("30s");
+  command.flag("takeover", o.takeover,
+               "Take the journal from the server that uses it, although that one may still live (it stops "
+               "writing as soon as it notices). Without this option a journal that was used on another host "
+               "is taken over once that host has given no sign for a minute.");
   command
       .option("access-file", o.access_file, parse_text,
               "Record made by `hq server generate-access` that says hosts, ports, keys and the uid of the "

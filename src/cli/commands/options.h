@@ -41,6 +41,7 @@ struct ServerStartOptions {
   std::optional<uint16_t> worker_port;
   std::optional<std::string> journal;
   std::optional<Duration> journal_flush_period;
+  bool takeover = false;
   std::optional<std::string> access_file;
   bool disable_client_encryption = false;
   bool disable_worker_encryption = false;

@@ -34,11 +34,12 @@ inline std::vector<Event> one_of_each() {
   config.idle_timeout = 5min;
   config.manager = ManagerKind::kSlurm;
   return {
-      ServerStarted{"abcdef"},
+      ServerStarted{"abcdef", 10min},
       ServerStopped{},
       WorkerConnected{WorkerId(1), WorkerUid(0xfedc'ba98'7654'3210),
                       std::make_shared<const WorkerConfig>(config)},
-      WorkerLost{WorkerId(1), LossReason::kTimeLimitReached},
+      WorkerLost{WorkerId(1), LossReason::kTimeLimitReached, true},
+      WorkerFenced{WorkerId(1)},
       JobSubmitted{JobId(1), JobUid(77), true, "a name", 0,
                    std::make_shared<const SubmitDescription>(std::move(submit))},
       JobSubmitted{JobId(2), JobUid(78), false, "", std::nullopt,
@@ -50,9 +51,10 @@ inline std::vector<Event> one_of_each() {
       TasksAborted{JobId(2), {TaskId(1), TaskId(5), TaskId(4'000'000'000)}},
       JobForgotten{JobId(4)},
       TasksAssigned{WorkerId(2),
-                    {{JobId(3), {1, 9, 2}, InstanceId(1), 1, true},
-                     {JobId(3), {4'294'967'295, 4'294'967'295, 1}, InstanceId(0), 0, false}}},
+                    {{JobId(3), {1, 9, 2}, InstanceId(1), 1, true, {WorkerId(2), WorkerId(70)}},
+                     {JobId(3), {4'294'967'295, 4'294'967'295, 1}, InstanceId(0), 0, false, {}}}},
       TasksReturned{WorkerId(2), {{{JobId(3), TaskId(7)}, InstanceId(2)}}},
+      TasksReclaimed{WorkerId(5), WorkerId(2), {{JobId(3), {7, 7, 1}, InstanceId(3), 0, true, {}}}},
       TasksStarted{WorkerId(2), {{{JobId(3), TaskId(9)}, InstanceId(1), 1, kStart - 5ms}}},
       TasksEnded{WorkerId(2), {failed, finished}},
   };

@@ -22,7 +22,7 @@ bool same_row(const ReturnedTask& a, const ReturnedTask& b) {
 }
 bool same_row(const AssignedRange& a, const AssignedRange& b) {
   return a.job == b.job && a.ids == b.ids && a.instance == b.instance && a.variant == b.variant &&
-         a.slot == b.slot;
+         a.slot == b.slot && a.nodes == b.nodes;
 }
 template <class Row>
 bool same_rows(const std::vector<Row>& a, const std::vector<Row>& b) {
@@ -31,7 +31,7 @@ bool same_rows(const std::vector<Row>& a, const std::vector<Row>& b) {
 }
 
 bool same_event(const ServerStarted& a, const ServerStarted& b) {
-  return a.server_uid == b.server_uid;
+  return a.server_uid == b.server_uid && a.window == b.window;
 }
 bool same_event(const ServerStopped&, const ServerStopped&) {
   return true;
@@ -40,7 +40,10 @@ bool same_event(const WorkerConnected& a, const WorkerConnected& b) {
   return a.worker == b.worker && a.uid == b.uid && *a.config == *b.config;
 }
 bool same_event(const WorkerLost& a, const WorkerLost& b) {
-  return a.worker == b.worker && a.reason == b.reason;
+  return a.worker == b.worker && a.reason == b.reason && a.held == b.held;
+}
+bool same_event(const WorkerFenced& a, const WorkerFenced& b) {
+  return a.worker == b.worker;
 }
 bool same_event(const JobSubmitted& a, const JobSubmitted& b) {
   return a.job == b.job && a.uid == b.uid && a.attach == b.attach && a.name == b.name &&
@@ -57,6 +60,9 @@ bool same_event(const TasksAborted& a, const TasksAborted& b) {
 }
 bool same_event(const TasksAssigned& a, const TasksAssigned& b) {
   return a.worker == b.worker && same_rows(a.ranges, b.ranges);
+}
+bool same_event(const TasksReclaimed& a, const TasksReclaimed& b) {
+  return a.worker == b.worker && a.lost == b.lost && same_rows(a.ranges, b.ranges);
 }
 template <class E>
 requires requires(E e) {

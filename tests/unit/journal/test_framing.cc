@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "hq/base/random.h"
-#include "journal/crc32c.h"
 #include "journal/framing.h"
 
 using namespace hq;
@@ -77,18 +76,6 @@ File large_file() {
 }
 
 }  // namespace
-
-TEST_CASE("checksums are those of the standard, with and without the processor's help") {
-  CHECK(crc32c("123456789") == 0xe306'9283);
-  CHECK(crc32c_by_table("123456789") == 0xe306'9283);
-  SeededRandom random(1);
-  Bytes bytes;
-  for (int n = 0; n < 300; ++n) {
-    CHECK(crc32c(bytes) == crc32c_by_table(bytes));
-    bytes.push_back(char(random.next()));
-  }
-  CHECK(crc32c(BytesView(bytes).substr(7), crc32c(BytesView(bytes).substr(0, 7))) == crc32c(bytes));
-}
 
 TEST_CASE("records of all sizes come back, wherever blocks end") {
   SeededRandom random(2);

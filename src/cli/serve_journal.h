@@ -1,0 +1,41 @@
+// The journal of `hq server start`: which one, what is said about it, and the access record that lives beside
+// it, so that workers and clients find a server that comes back.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/commands/options.h"
+#include "hq/journal/journal_file.h"
+#include "hq/transport/access.h"
+
+namespace hq::cli {
+
+class ServeJournal {
+ public:
+  // Logs what was found. An error says why the server can't start.
+  static Result<ServeJournal> open(const ServerStartOptions& options);
+
+  [[nodiscard]] Journal& journal() { return *opened_.journal; }
+  // For whoever ends the process: destroying it writes what is left.
+  [[nodiscard]] std::unique_ptr<Journal>& owned() { return opened_.journal; }
+  [[nodiscard]] int wake_fd() const { return opened_.wake_fd; }
+  [[nodiscard]] State take_state() { return std::move(opened_.restored); }
+  // Of the server whose journal it is; "" for a new one.
+  [[nodiscard]] const std::string& server_uid() const { return server_uid_; }
+  [[nodiscard]] bool restored_something() const { return restored_; }
+
+  // The record beside the journal; nothing if there is none.
+  [[nodiscard]] Result<std::optional<AccessRecord>> load_access(const RunningVersion& running) const;
+  // Puts this one there.
+  Result<void> keep_access(const AccessRecord& record) const;
+
+ private:
+  OpenedJournal opened_;
+  std::string access_path_;  // "" = keeps none
+  std::string server_uid_;
+  bool restored_ = false;
+};
+
+}  // namespace hq::cli
