@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kLeastAhead = 4096;
 constexpr size_t kMostAhead = 1024 * 1024;
-constexpr char kMarker = char(0xe7);
+constexpr char kMarkerByte = char(0xe7);
 
 }  // namespace
 
@@ -39,9 +39,9 @@ uint64_t Window::find_record(uint64_t offset, uint64_t salt) {
     BytesView bytes = view(offset, kMostAhead);
     if (bytes.size() < kRecordHeaderBytes) return size_;
     // The marker is the fifth byte of a record.
-    for (size_t marker = bytes.find(kMarker, 4);
+    for (size_t marker = bytes.find(kMarkerByte, 4);
          marker != BytesView::npos && marker - 4 + kRecordHeaderBytes <= bytes.size();
-         marker = bytes.find(kMarker, marker + 1)) {
+         marker = bytes.find(kMarkerByte, marker + 1)) {
       if (read_record_header(bytes.substr(marker - 4), salt, offset + marker - 4)) return offset + marker - 4;
     }
     offset += bytes.size() - kRecordHeaderBytes + 1;
