@@ -11,7 +11,7 @@ namespace hq {
 namespace {
 
 constexpr size_t kHeadBytes = 7;  // checksum 4, length 2, type 1
-enum FragmentType : uint8_t { kFull = 1, kFirst, kMiddle, kLast, kHeaderFull };
+enum FragmentType : uint8_t { kFull = 1, kFirst, kMiddle, kFinal, kHeaderFull };
 
 uint32_t checksum(uint64_t offset, uint8_t type, BytesView bytes) {
   char place[9];
@@ -38,7 +38,7 @@ void put_frame(Bytes& out, uint64_t offset, FrameKind kind, BytesView record) {
     }
     const BytesView piece = record.substr(0, kBlockBytes - at % kBlockBytes - kHeadBytes);
     record.remove_prefix(piece.size());
-    uint8_t type = record.empty() ? (first ? kFull : kLast) : (first ? kFirst : kMiddle);
+    uint8_t type = record.empty() ? (first ? kFull : kFinal) : (first ? kFirst : kMiddle);
     if (kind == FrameKind::kHeader) {
       HQ_ASSERT(type == kFull);
       type = kHeaderFull;
@@ -141,7 +141,7 @@ FrameReader::Frame FrameReader::whole(FrameKind kind, uint64_t offset, BytesView
 }
 
 std::optional<FrameReader::Frame> FrameReader::take(const Fragment& fragment, uint64_t offset) {
-  const bool continues = fragment.type == kMiddle || fragment.type == kLast;
+  const bool continues = fragment.type == kMiddle || fragment.type == kFinal;
   if (!continues) drop_partial("a record breaks off");
   at_ += kHeadBytes + fragment.bytes.size();
   if (continues && !partial_) {
@@ -156,7 +156,7 @@ std::optional<FrameReader::Frame> FrameReader::take(const Fragment& fragment, ui
     case kMiddle:
       record_ += fragment.bytes;
       return std::nullopt;
-    case kLast: {
+    case kFinal: {
       record_ += fragment.bytes;
       const uint64_t begin = *partial_;
       partial_.reset();

@@ -83,7 +83,7 @@ std::string named(const OwnerRecord& owner) {
   return fmt::format("process {} on host {}", owner.pid, owner.host);
 }
 
-std::chrono::steady_clock::time_point steady_now() {
+std::chrono::steady_clock::time_point steady_time() {
   return std::chrono::steady_clock::now();
 }
 
@@ -96,8 +96,8 @@ Result<void> wait_for_silence(const std::string& path, const std::string& journa
         "not wait)",
         journal_path, named(owner), std::chrono::duration_cast<std::chrono::seconds>(options.stale).count()));
   }
-  const auto begin = steady_now();
-  while (steady_now() - begin < options.stale) {
+  const auto begin = steady_time();
+  while (steady_time() - begin < options.stale) {
     if (options.canceled && options.canceled()) return in_use(journal_path, named(owner));
     std::this_thread::sleep_for(options.look);
     auto text = read_text(path);
@@ -188,7 +188,7 @@ Result<std::unique_ptr<JournalOwner>> JournalOwner::acquire(const std::string& j
 Result<void> JournalOwner::begin(uint64_t epoch) {
   self_.epoch = epoch;
   if (auto written = write(); !written) return written;
-  last_look_ = steady_now();
+  last_look_ = steady_time();
   const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
   return {};
@@ -224,7 +224,7 @@ void JournalOwner::look() {
   const std::lock_guard lock(mutex_);
   // A lower epoch is the last word of somebody whom we have replaced.
   if (owner && owner->token != self_.token && owner->epoch >= self_.epoch) replaced_ = true;
-  if (owner) last_look_ = steady_now();
+  if (owner) last_look_ = steady_time();
 }
 
 void JournalOwner::run() {
@@ -246,7 +246,7 @@ bool JournalOwner::still_ours() {
     const std::lock_guard lock(mutex_);
     if (replaced_) return false;
     // We may have been stopped for as long as it takes to be replaced.
-    if (steady_now() - last_look_ < 2 * options_.beat) return true;
+    if (steady_time() - last_look_ < 2 * options_.beat) return true;
   }
   look();
   const std::lock_guard lock(mutex_);

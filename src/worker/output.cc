@@ -7,7 +7,7 @@ namespace hq {
 
 namespace {
 
-constexpr int kFairShare = 4096;  // events in one turn
+constexpr int kEventsAtOnce = 4096;  // events in one turn
 
 bool streams(const Task& task) {
   const ProgramDescription& program = task.definition->task->program;
@@ -29,7 +29,7 @@ void Worker::State::begin_output(Launch& launch, const ProcessEvent& event) {
 }
 
 bool Worker::State::handle_output(Now now) {
-  for (int n = 0; n < kFairShare; ++n) {
+  for (int n = 0; n < kEventsAtOnce; ++n) {
     auto event = ports.output.next_event();
     if (!event) return false;
     const LaunchId id(event->id.value);
