@@ -22,6 +22,11 @@ Duration duration_of(const timeval& t) {
   return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
 }
 
+LaunchStage stage_of(SpawnStep failed) {
+  if (failed == SpawnStep::kStdin) return LaunchStage::kStdin;
+  return failed == SpawnStep::kNotSearched ? LaunchStage::kSpawnNotSearched : LaunchStage::kSpawn;
+}
+
 }  // namespace
 
 void LauncherProcess::spawn_ready(LoopThread& self, Lock& lock) {
@@ -166,12 +171,11 @@ void LauncherProcess::on_spawned(LoopThread& self, LaunchRecord& record, const S
 
 void LauncherProcess::on_spawn_failed(LaunchRecord& record, const SpawnOutcome& outcome) {
   stopping_.erase(record.request.id);
-  bool missing = outcome.errnum == ENOENT || outcome.errnum == ENOTDIR;
-  if (outcome.step != SpawnStep::kDirectory || !missing || record.directory_made) {
-    return fail(record, outcome.step == SpawnStep::kStdin ? LaunchStage::kStdin : LaunchStage::kSpawn,
-                outcome.errnum);
+  if (outcome.step != SpawnStep::kDirectory || record.directory_made) {
+    return fail(record, stage_of(outcome.step), outcome.errnum);
   }
-  // The usual directory is there, so nobody asked before; now it has to be made, by a file thread.
+  // The usual directory is there and may be entered, so nobody asked before; now it has to be made, by a file
+  // thread.
   record.directory_made = true;
   record.prepare.make_cwd = true;
   record.state = LaunchRecord::State::kQueued;

@@ -58,7 +58,7 @@ Opened open_output(const std::string& path, bool unlink_first) {
   }
   result.fd = open_without_waiting(path);
   int error = result.fd.valid() ? 0 : errno;
-  if (error == ENOENT || error == ENOTDIR) {
+  if (error == ENOENT || error == ENOTDIR || error == EACCES) {
     result.errnum = make_directories(directory_of(path));
     if (result.errnum != 0) {
       result.directory_failed = true;

@@ -57,6 +57,12 @@ HQ_NO_SANITIZE int exec_candidates(const SpawnPlan& plan, volatile ChildReport* 
   return denied ? EACCES : error;
 }
 
+// Whether it is looked for in PATH.
+HQ_NO_SANITIZE bool is_plain_name(const char* program) {
+  while (*program != '\0' && *program != '/') ++program;
+  return *program == '\0';
+}
+
 [[noreturn]] HQ_NO_SANITIZE void fail(volatile ChildReport* report, SpawnStep step, int errnum) {
   report->step = step;
   report->errnum = errnum;
@@ -95,7 +101,10 @@ HQ_NO_SANITIZE int exec_candidates(const SpawnPlan& plan, volatile ChildReport* 
   }
   for (int signal : defaults.ignored_signals) ::signal(signal, SIG_IGN);
   sigprocmask(SIG_SETMASK, &defaults.signal_mask, nullptr);
-  fail(report, SpawnStep::kExec, exec_candidates(plan, report));
+  const int errnum = exec_candidates(plan, report);
+  const bool in_directory =
+      errnum == ENOENT && is_plain_name(plan.argv[0]) && access(plan.argv[0], F_OK) == 0;
+  fail(report, in_directory ? SpawnStep::kNotSearched : SpawnStep::kExec, errnum);
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ struct SpawnPlan {
   const SpawnDefaults* defaults = nullptr;
 };
 
-enum class SpawnStep : uint8_t { kStarted, kFork, kDirectory, kStdin, kExec };
+// kNotSearched: as kExec, the program was not found; a file of its name is in the working directory.
+enum class SpawnStep : uint8_t { kStarted, kFork, kDirectory, kStdin, kExec, kNotSearched };
 
 struct SpawnOutcome {
   SpawnStep step = SpawnStep::kStarted;  // or where it failed

@@ -182,7 +182,9 @@ Failure launch_failure(const Task& task, LaunchStage stage, int errnum) {
     case LaunchStage::kStdin:
       return launch("Cannot hand the input to the program: " + os_error_text(errnum));
     case LaunchStage::kSpawn:
-      return launch(cannot_execute_text(program.args, errnum, paths_of(task).cwd, false));
+    case LaunchStage::kSpawnNotSearched:
+      return launch(cannot_execute_text(program.args, errnum, paths_of(task).cwd,
+                                        stage == LaunchStage::kSpawnNotSearched));
     case LaunchStage::kNoArguments:
       return launch(std::string(kNoCommandArguments));
     case LaunchStage::kLauncher:

@@ -40,6 +40,8 @@ enum class LaunchStage : uint8_t {
   kOpenStderr,        //   "
   kStdin,             //   "
   kSpawn,             //   " (fork or exec; errno of exec)
+  kSpawnNotSearched,  //   " (as kSpawn; a file of that name is in the working directory, which is not
+                      //   searched)
   kNoArguments,       //   "
   kLauncher,          // the launcher itself could not do it
 };

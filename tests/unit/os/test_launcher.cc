@@ -47,8 +47,9 @@ TEST_CASE("a program is looked up in the PATH of its own environment, never in t
 
   CHECK(world.exit_of(world.start(with_path)).exit_code == 5);
   ProcessEvent failed = world.failure_of(world.start(in_place));
-  CHECK(failed.stage == LaunchStage::kSpawn);
+  CHECK_MESSAGE(failed.stage == LaunchStage::kSpawnNotSearched, "but that it is there is told");
   CHECK(failed.errnum == ENOENT);
+  CHECK(world.failure_of(world.start({"no-such-tool"})).stage == LaunchStage::kSpawn);
 }
 
 TEST_CASE("what cannot be executed is a failure with the errno of exec") {

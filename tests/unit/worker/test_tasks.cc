@@ -352,6 +352,9 @@ TEST_CASE("failures say what happened") {
   auto failure = fail_at(LaunchStage::kSpawn, 2);
   CHECK(failure.kind == FailureKind::kLaunch);
   CHECK(failure.text.starts_with("Cannot execute \"/bin/true\": No such file or directory (os error 2)"));
+  CHECK(failure.text.find("exists, did you mean") == std::string::npos);
+  failure = fail_at(LaunchStage::kSpawnNotSearched, 2);
+  CHECK(failure.text.find("/bin/true` exists, did you mean `.//bin/true`?") != std::string::npos);
   failure = fail_at(LaunchStage::kWorkingDirectory, 13);
   CHECK(failure.kind == FailureKind::kBeforeLaunch);
   CHECK(failure.text.starts_with("Could not create working directory: "));
