@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "hq/base/log.h"
 
@@ -60,11 +61,13 @@ struct LogFile::State {
   }
 };
 
-LogFile::LogFile(std::string path, size_t max_bytes) : state_(std::make_shared<State>()) {
+LogFile::LogFile(std::string path, std::function<void(std::string_view line)> also, size_t max_bytes)
+    : state_(std::make_shared<State>()) {
   state_->path = std::move(path);
   state_->max_bytes = max_bytes;
   state_->writer = std::thread([state = state_] { state->run(); });
-  log::set_sink([state = state_](log::Level, std::string_view line) {
+  log::set_sink([state = state_, also = std::move(also)](log::Level, std::string_view line) {
+    if (also) also(line);
     const std::lock_guard lock(state->mutex);
     if (state->lines.size() >= kMaxQueued) return;
     state->lines.emplace_back(line);

@@ -2,8 +2,10 @@
 // cannot be written is lost; the program goes on.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "hq/base/unique_fd.h"
 
@@ -13,7 +15,9 @@ namespace hq::cli {
 // `max_bytes` are kept in it; then it becomes `path`.old, replacing an earlier one, and a new one begins.
 class LogFile {
  public:
-  explicit LogFile(std::string path, size_t max_bytes = size_t{8} << 20);
+  // `also` gets each line at once, in the thread that logs.
+  explicit LogFile(std::string path, std::function<void(std::string_view line)> also = {},
+                   size_t max_bytes = size_t{8} << 20);
   ~LogFile();
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;

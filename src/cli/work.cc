@@ -186,7 +186,9 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   SystemRandom random;
   auto active = active_dir(dir);
   if (!active) return active.error();
-  const auto log_file = std::make_unique<LogFile>(log_path(*active, *config, random.next() >> 32));
+  RecentLines recent_lines;
+  const LogFile log_file(log_path(*active, *config, random.next() >> 32),
+                         [&](std::string_view line) { recent_lines.add(line); });
   const RoleAccess& server = *record->worker;
   log::info("Connecting to: " + server.host + ":" + std::to_string(server.port));
   if (!server.secret_key) log::warn("No worker key: Unauthenticated and unencrypted connection to server");
@@ -203,6 +205,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   worker_options.version = HQ_VERSION;
   worker_options.executable = own_executable();
   worker_options.task_environment = {{"RUST_BACKTRACE", "full"}, {"RUST_LIB_BACKTRACE", "0"}};
+  worker_options.last_log_lines = [&] { return recent_lines.lines(); };
   worker_options.set_fence = [&](std::optional<Duration> within) { (*launcher)->set_fence(within); };
   auto spool = make_spool(spool_options());
   if (!spool) return spool.error();

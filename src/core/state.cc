@@ -644,9 +644,12 @@ void State::fail_row(Job& owner, const Job::Place& place, TaskId id, const Failu
                      Effects& effects) {
   TaskChunk& chunk = place.chunk();
   chunk.state(place.row()) = RowState::kFailed;
-  chunk.set_failure_kind(place.row(), failure.kind);
+  const bool kept = failure.text.empty() || owner.texts.size() < Job::kMaxTexts;
+  // Without its text an error file says less than the exit code.
+  const bool says_nothing = failure.kind == FailureKind::kErrorFile && !kept;
+  chunk.set_failure_kind(place.row(), says_nothing ? FailureKind::kExit : failure.kind);
   chunk.code(place.row()) = int16_t(failure.code);
-  if (!failure.text.empty() && owner.texts.size() < Job::kMaxTexts) owner.texts[id] = failure.text;
+  if (!failure.text.empty() && kept) owner.texts[id] = failure.text;
   effects.failed.push_back({owner.id, id});
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 #include <optional>
 
 #include "hq/base/unique_fd.h"
+#include "hq/os/spawn_setup.h"
 
 extern char** environ;
 
@@ -34,22 +34,6 @@ Result<Pipe> make_pipe() {
   if (::fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) return os_error(errno);
   return pipe;
 }
-
-// posix_spawn's two property bags, given back on every path.
-struct SpawnSetup {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  SpawnSetup() {
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-  }
-  ~SpawnSetup() {
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnSetup(const SpawnSetup&) = delete;
-  SpawnSetup& operator=(const SpawnSetup&) = delete;
-};
 
 // The command starts as from a plain shell: own group, nothing blocked, the signals that we ignore at their
 // default.

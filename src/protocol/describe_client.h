@@ -212,6 +212,17 @@ void describe(V& v, S& s) {
   v.field("failed_total", s.failed_total);
   v.field("tasks", s.tasks);
   v.field("more_tasks", s.more_tasks);
+  v.field("more_graph", s.more_graph);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::GraphPage> = "graph_page";
+template <class V, Is<msg::GraphPage> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("submit", s.submit);
+  v.field("graph", s.graph);
+  v.field("more_graph", s.more_graph);
 }
 
 template <>

@@ -75,6 +75,7 @@ struct Server::Impl {
   void on_returned(WorkerSession& session, const msg::Returned& returned);
   void on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat);
   void on_goodbye(WorkerSession& session, const msg::Goodbye& goodbye);
+  void keep_last_lines(WorkerId worker, const std::vector<std::string>& lines);
   // Whether its processes are known to have ended.
   enum class Proof { kEnded, kNone };
   void lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof);
@@ -133,6 +134,8 @@ struct Server::Impl {
 
   bool wake_scheduler = false;
   std::optional<TimePoint> schedule_at;
+  // What workers said last in their log, for `worker info`; of the newest only.
+  std::map<WorkerId, std::vector<std::string>> last_lines;
   std::set<WorkerId> closed;  // get no new tasks: stopping, or at their end
   std::set<WorkerId> away;    // without a connection now: get new tasks after their next hello
   // Lost workers whose tasks are held, and until when.
@@ -156,7 +159,8 @@ struct Server::Impl {
 
 // What is wrong with a submit, for the one who sent it; nothing if it can be taken.
 [[nodiscard]] std::optional<std::string> refuse_submit(const State& state, const msg::Submit& request);
-// A copy for display: no entries, no stdin, long arguments replaced by "<N bytes>", at most 128 arguments.
+// A copy for display: no entries, no stdin, no graph, long arguments replaced by "<N bytes>", at most 128
+// arguments.
 [[nodiscard]] SubmitDescription reduced(const SubmitDescription& submit);
 [[nodiscard]] msg::JobStatus status_of(TaskState state);
 [[nodiscard]] msg::JobStatus status_of(const Job& job);

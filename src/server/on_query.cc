@@ -24,6 +24,49 @@ void reduce(ProgramDescription& program) {
   }
 }
 
+size_t text_bytes(const GraphTask& task) {
+  constexpr size_t kRest = 200;  // numbers, names of fields
+  const ProgramDescription& program = task.task.program;
+  size_t bytes = kRest + program.cwd.size() + program.stdout_spec.path.size() +
+                 program.stderr_spec.path.size() + 5 * task.deps.size();
+  for (const std::string& arg : program.args) bytes += arg.size();
+  for (const auto& [name, value] : program.env) bytes += name.size() + value.size();
+  return bytes;
+}
+
+// The descriptions of the tasks of a job's graphs, as many at a time as a page may hold.
+class GraphRest {
+ public:
+  explicit GraphRest(const Job& job) : submits_(job.groups.size()) {}
+
+  // Moves on to the first submit with tasks left.
+  [[nodiscard]] bool at_end(const Job& job) {
+    while (submit_ < submits_ && task_ == graph(job).size()) {
+      ++submit_;
+      task_ = 0;
+    }
+    return submit_ == submits_;
+  }
+  // REQUIRES: not at the end. At least one task.
+  void take(const Job& job, size_t& room, std::vector<GraphTask>& out) {
+    while (task_ < graph(job).size() && (out.empty() || room > 0)) {
+      out.push_back(graph(job)[task_++]);
+      reduce(out.back().task.program);
+      room -= std::min(room, text_bytes(out.back()));
+    }
+  }
+  [[nodiscard]] uint32_t submit() const { return uint32_t(submit_); }
+
+ private:
+  [[nodiscard]] const std::vector<GraphTask>& graph(const Job& job) const {
+    return job.groups[submit_]->submit().graph;
+  }
+
+  size_t submits_;  // those that the client knows of
+  size_t submit_ = 0;
+  size_t task_ = 0;
+};
+
 }  // namespace
 
 SubmitDescription reduced(const SubmitDescription& submit) {
@@ -31,10 +74,8 @@ SubmitDescription reduced(const SubmitDescription& submit) {
   out.submit_dir = submit.submit_dir;
   out.ids = submit.ids;
   out.task = submit.task;
-  out.graph = submit.graph;
   out.stream_path = submit.stream_path;
   reduce(out.task.program);
-  for (GraphTask& task : out.graph) reduce(task.task.program);
   return out;
 }
 
@@ -100,7 +141,8 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
     msg::GetJobs request;
     std::vector<JobId> jobs;
     size_t at = 0;
-    std::optional<TaskRows> rows;  // of the job whose rows are being sent
+    std::optional<GraphRest> graph;  // of the job whose descriptions are being sent
+    std::optional<TaskRows> rows;    // of the job whose rows are being sent
     bool ended = false;
   };
   auto progress = std::make_shared<Progress>();
@@ -109,6 +151,21 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
   auto next = [this, progress]() -> std::optional<msg::ClientReply> {
     Progress& p = *progress;
     if (p.ended) return std::nullopt;
+    if (p.graph) {
+      msg::GraphPage page;
+      page.job = p.jobs[p.at];
+      page.submit = p.graph->submit();
+      if (const Job* job = state.find_job(page.job)) {
+        size_t room = limits::kTextBytesPerPage;
+        p.graph->take(*job, room, page.graph);
+        page.more_graph = !p.graph->at_end(*job);
+      }
+      if (!page.more_graph) {
+        p.graph.reset();
+        if (!p.rows) ++p.at;
+      }
+      return page;
+    }
     if (p.rows) {  // more of the job that was begun
       msg::TaskPage page;
       page.job = p.jobs[p.at];
@@ -133,6 +190,12 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
     detail.submitted = job->submitted;
     detail.finished = job->finished;
     for (const auto& group : job->groups) detail.submits.push_back(reduced(group->submit()));
+    GraphRest graph(*job);
+    for (size_t room = limits::kTextBytesPerPage; room > 0 && !graph.at_end(*job);) {
+      graph.take(*job, room, detail.submits[graph.submit()].graph);
+    }
+    detail.more_graph = !graph.at_end(*job);
+    if (detail.more_graph) p.graph = graph;
     for (WorkerId worker : job->workers) {
       detail.workers.emplace_back(worker, state.find_worker(worker)->config->hostname);
     }
@@ -145,10 +208,9 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
       p.rows.emplace(*job, p.request.ids, p.request.states, p.request.texts);
       detail.tasks = p.rows->take(*job, limits::kTasksPerPage);
       detail.more_tasks = !p.rows->at_end(*job);
-      if (detail.more_tasks) return detail;
-      p.rows.reset();
+      if (!detail.more_tasks) p.rows.reset();
     }
-    ++p.at;
+    if (!detail.more_tasks && !detail.more_graph) ++p.at;
     return detail;
   };
   pages.add({from, id, std::move(next)});
@@ -183,6 +245,9 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
   for (WorkerId worker_id : selected_workers(state, request.workers)) {
     if (const WorkerState* worker = state.find_worker(worker_id)) {
       list.workers.push_back(detail_of(*worker));
+      if (auto said = last_lines.find(worker_id); said != last_lines.end()) {
+        list.workers.back().last_lines = said->second;
+      }
     } else {
       unknown.push_back(worker_id);
     }

@@ -13,7 +13,10 @@ namespace hq {
 namespace {
 
 constexpr size_t kMaxInventory = 10'000'000;  // tasks in all pages of one hello
-constexpr Duration kHelloGrace = 500ms;       // for a new hello after a closed connection
+constexpr size_t kMaxLastLines = 20;          // of a worker's log
+constexpr size_t kMaxLastLine = 500;          // bytes
+constexpr size_t kWorkersWithLastLines = 1000;
+constexpr Duration kHelloGrace = 500ms;  // for a new hello after a closed connection
 
 std::string loss_text(LossReason reason) {
   switch (reason) {
@@ -390,7 +393,17 @@ void Server::Impl::on_goodbye(WorkerSession& session, const msg::Goodbye& goodby
   } else if (link != nullptr && link->stopping) {
     reason = link->stopping->reason;
   }
+  keep_last_lines(worker, goodbye.last_lines);
   lose_worker(worker, reason, loss_text(reason), Proof::kEnded);
+}
+
+void Server::Impl::keep_last_lines(WorkerId worker, const std::vector<std::string>& lines) {
+  if (lines.empty()) return;
+  std::vector<std::string>& kept = last_lines[worker];
+  kept.clear();
+  const size_t first = lines.size() - std::min(lines.size(), kMaxLastLines);
+  for (size_t i = first; i < lines.size(); ++i) kept.push_back(lines[i].substr(0, kMaxLastLine));
+  if (last_lines.size() > kWorkersWithLastLines) last_lines.erase(last_lines.begin());
 }
 
 void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hq/protocol/limits.h"
+
 namespace hq {
 
 TaskRows::TaskRows(const Job& job, std::optional<IdArray> ids, std::vector<TaskState> states, bool texts)
@@ -104,7 +106,12 @@ uint64_t TaskRows::take_at(const Job& job, size_t g, uint64_t position, uint64_t
 
 std::vector<msg::TaskRow> TaskRows::take(const Job& job, size_t rows) {
   std::vector<msg::TaskRow> out;
-  while (out.size() < rows && !at_end(job)) {
+  size_t text_bytes = 0;
+  size_t counted = 0;  // rows of `out`
+  while (out.size() < rows && text_bytes < limits::kTextBytesPerPage && !at_end(job)) {
+    for (; counted < out.size(); ++counted) {
+      if (out[counted].failure) text_bytes += out[counted].failure->text.size();
+    }
     if (!sorted_) {
       const Cursor cursor = all_[next_++].second;
       take_at(job, cursor.group, cursor.position, 1, out);

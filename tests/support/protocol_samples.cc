@@ -281,6 +281,7 @@ std::vector<Sample<msg::ClientReply>> replies() {
       {"submitted", msg::Submitted{JobId(12)}},
       {"job_list", msg::JobList{{summary()}}},
       {"job_detail", job_detail()},
+      {"graph_page", msg::GraphPage{JobId(12), 1, graph_submit().graph, true}},
       {"task_page", msg::TaskPage{JobId(12), mixed_rows(), true}},
       {"job_not_found", msg::JobNotFound{JobId(99)}},
       {"item_results", msg::ItemResults{{{1, Outcome::kOk, 4, 2}, {2, Outcome::kNotFound, 0, 0}}}},

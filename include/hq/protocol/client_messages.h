@@ -78,7 +78,7 @@ struct ForgetJobs {
 struct ListJobs {
   friend bool operator==(const ListJobs&, const ListJobs&) = default;
 };
-// Answered by one JobDetail per job (in written order for ids), then End.
+// Answered by one JobDetail per job (in written order for ids) and its pages, then End.
 struct GetJobs {
   Selection jobs;
   // Which rows come with each job.
@@ -199,7 +199,15 @@ struct JobDetail {
   uint64_t failed_total = 0;
   std::vector<TaskRow> tasks;  // first page, ascending by id
   bool more_tasks = false;     // TaskPage messages follow
+  bool more_graph = false;     // GraphPage messages follow, before those
   friend bool operator==(const JobDetail&, const JobDetail&) = default;
+};
+struct GraphPage {  // further tasks of a graph, behind those that have come
+  JobId job;
+  uint32_t submit = 0;  // index into JobDetail::submits
+  std::vector<GraphTask> graph;
+  bool more_graph = false;
+  friend bool operator==(const GraphPage&, const GraphPage&) = default;
 };
 struct TaskPage {
   JobId job;
@@ -266,7 +274,7 @@ struct WorkerNotFound {  // after the list, for each id asked for and unknown
 };
 
 using ClientReply =
-    std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, TaskPage, JobNotFound,
-                 ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound>;
+    std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage, TaskPage,
+                 JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound>;
 
 }  // namespace hq::msg

@@ -16,6 +16,8 @@ inline constexpr size_t kMaxReplyFrame = size_t{8} << 20;  // larger answers are
 // Answers that a client has not taken: few, since each may be a page.
 inline constexpr int kClientSendQueue = 64;
 inline constexpr uint32_t kTasksPerPage = 4096;
+// Of texts (failures of tasks, descriptions of a graph's tasks) in one page, about.
+inline constexpr size_t kTextBytesPerPage = size_t{1} << 20;
 inline constexpr uint32_t kMaxBacklog = 1024;     // tasks a worker holds beyond what runs
 inline constexpr uint32_t kReportTasks = 64;      // a report leaves at this many ends ...
 inline constexpr Duration kReportDelay = 2ms;     // ... or this age of the oldest

@@ -1,6 +1,9 @@
 #include "cli/commands/answers.h"
 
+#include <iterator>
 #include <utility>
+
+#include "cli/commands/task_text.h"
 
 namespace hq::cli {
 namespace {
@@ -33,6 +36,22 @@ class TaskPages {
   const msg::JobDetail& job_;
   bool more_ = true;
 };
+
+// The descriptions of a large graph come in pages of their own.
+Result<void> take_graph(Answers& answers, msg::JobDetail& job) {
+  for (bool more = job.more_graph; more;) {
+    auto reply = answers.take();
+    if (!reply) return reply.error();
+    if (!*reply) return Error("The server ended its answer within a job");
+    auto* page = std::get_if<msg::GraphPage>(&**reply);
+    if (page == nullptr || page->submit >= job.submits.size()) return unexpected_answer(**reply);
+    auto& graph = job.submits[page->submit].graph;
+    graph.insert(graph.end(), std::make_move_iterator(page->graph.begin()),
+                 std::make_move_iterator(page->graph.end()));
+    more = page->more_graph;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -70,8 +89,9 @@ Result<void> for_each_job(Answers& answers, const JobHandler& handler) {
       if (auto handled = handler.on_missing(missing->job); !handled) return handled;
       continue;
     }
-    const auto* job = std::get_if<msg::JobDetail>(&**reply);
+    auto* job = std::get_if<msg::JobDetail>(&**reply);
     if (job == nullptr) return unexpected_answer(**reply);
+    if (auto whole = take_graph(answers, *job); !whole) return whole;
     TaskPages pages(answers, *job);
     auto handled = handler.on_job(*job, [&](const auto& take) { return pages.walk(take); });
     if (!handled) return handled;
@@ -83,6 +103,16 @@ Result<std::string> ask_server_uid(Client& client) {
   auto info = client.call<msg::ServerInfo>(msg::GetServerInfo{});
   if (!info) return info.error();
   return std::move(info->server_uid);
+}
+
+Result<std::string> ServerUid::for_job(const msg::JobDetail& job) {
+  if (!needs_server_uid(job)) return std::string();
+  if (!uid_) {
+    auto uid = ask_();
+    if (!uid) return uid.error();
+    uid_ = std::move(*uid);
+  }
+  return *uid_;
 }
 
 Error unexpected_answer(const msg::ClientReply& reply) {

@@ -42,8 +42,20 @@ struct JobHandler {
 // Walks the answers to a GetJobs.
 Result<void> for_each_job(Answers& answers, const JobHandler& handler);
 
-// The uid of the server, which paths of tasks may hold.
 [[nodiscard]] Result<std::string> ask_server_uid(Client& client);
+using AskServerUid = std::function<Result<std::string>()>;
+
+// The uid of the server, which paths of tasks may hold: asked for when a job needs it, and then kept.
+class ServerUid {
+ public:
+  explicit ServerUid(const AskServerUid& ask) : ask_(ask) {}
+  // Empty for a job whose paths do without.
+  [[nodiscard]] Result<std::string> for_job(const msg::JobDetail& job);
+
+ private:
+  const AskServerUid& ask_;
+  std::optional<std::string> uid_;
+};
 
 [[nodiscard]] Error unexpected_answer(const msg::ClientReply& reply);
 

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,27 +12,12 @@
 #include "cli/commands/hostfile.h"
 #include "cli/commands/service_commands.h"
 #include "hq/base/log.h"
+#include "hq/os/spawn_setup.h"
 
 extern char** environ;
 
 namespace hq::cli {
 namespace {
-
-// posix_spawn's two property bags, given back on every path.
-struct SpawnSetup {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  SpawnSetup() {
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-  }
-  ~SpawnSetup() {
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnSetup(const SpawnSetup&) = delete;
-  SpawnSetup& operator=(const SpawnSetup&) = delete;
-};
 
 // The ssh processes. They stay in our process group, so that Ctrl-C reaches them too.
 class SshProcesses {

@@ -104,15 +104,11 @@ Result<void> print_one(const msg::JobDetail& job, const JobHandler::Rows& rows, 
 Result<void> print_job_output(Answers& answers, const JobCatOptions& options, const AskServerUid& ask_uid,
                               LocalFiles& files, Output& output) {
   bool any_job = false;
+  ServerUid server_uid(ask_uid);
   auto on_job = [&](const msg::JobDetail& job, const JobHandler::Rows& rows) -> Result<void> {
     any_job = true;
-    std::string server_uid;
-    if (needs_server_uid(job)) {
-      auto uid = ask_uid();
-      if (!uid) return uid.error();
-      server_uid = std::move(*uid);
-    }
-    return print_one(job, rows, options, server_uid, files, output);
+    auto uid = server_uid.for_job(job);
+    return uid ? print_one(job, rows, options, *uid, files, output) : uid.error();
   };
   auto on_missing = [&](JobId job) -> Result<void> {
     any_job = true;

@@ -129,16 +129,12 @@ Result<void> log_missing(JobId job) {
 Result<void> print_as_json(Answers& answers, const AskServerUid& ask_uid, Output& output) {
   if (auto first = answers.peek(); !first) return first.error();
   Result<void> result;
-  std::optional<std::string> server_uid;
+  ServerUid server_uid(ask_uid);
   output.print_json([&](JsonWriter& json) {
     json.begin_array();
     auto on_job = [&](const msg::JobDetail& job, const JobHandler::Rows& rows) -> Result<void> {
-      if (!server_uid && needs_server_uid(job)) {
-        auto uid = ask_uid();
-        if (!uid) return uid.error();
-        server_uid = std::move(*uid);
-      }
-      return write_job(json, job, rows, server_uid.value_or(""));
+      auto uid = server_uid.for_job(job);
+      return uid ? write_job(json, job, rows, *uid) : uid.error();
     };
     result = for_each_job(answers, {on_job, log_missing});
     json.end_array();

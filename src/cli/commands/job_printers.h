@@ -11,9 +11,6 @@
 
 namespace hq::cli {
 
-// Asks the server for its uid, when a path needs it.
-using AskServerUid = std::function<Result<std::string>()>;
-
 // Of the answers to a ListJobs.
 [[nodiscard]] Result<void> print_job_list(Answers& answers, const JobListOptions& options, Output& output);
 [[nodiscard]] Result<void> print_job_statuses(Answers& answers, Output& output);

@@ -94,19 +94,15 @@ Result<void> print_as_json(Answers& answers, const TaskListOptions& options, con
   if (auto first = answers.peek(); !first) return first.error();
   const StateFilter wanted = state_filter(options.task_status);
   Result<void> result;
-  std::optional<std::string> server_uid;
+  ServerUid server_uid(ask_uid);
   output.print_json([&](JsonWriter& json) {
     json.begin_object();
     auto on_job = [&](const msg::JobDetail& job, const JobHandler::Rows& rows) -> Result<void> {
-      if (!server_uid && needs_server_uid(job)) {
-        auto uid = ask_uid();
-        if (!uid) return uid.error();
-        server_uid = std::move(*uid);
-      }
+      auto uid = server_uid.for_job(job);
+      if (!uid) return uid.error();
       json.key(job.info.id.text());
       json.begin_array();
-      const std::string uid = server_uid.value_or("");
-      TaskJson tasks(json, job, uid);
+      TaskJson tasks(json, job, *uid);
       auto walked = rows([&](const msg::TaskRow& row) {
         if (wanted.accepts(row.state)) tasks.write(row);
       });

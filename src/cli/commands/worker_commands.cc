@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cli/commands/selection.h"
 #include "cli/commands/service_commands.h"
 #include "cli/commands/show_worker.h"
 #include "hq/base/log.h"
@@ -14,18 +15,6 @@ namespace {
 // Between two looks at how many workers there are: short at first, then kind to a server with very many.
 constexpr Duration kFirstPause = 50ms;
 constexpr Duration kLongestPause = 1s;
-
-msg::Selection selection(const Selector& selector) {
-  switch (selector.kind) {
-    case Selector::Kind::kLast:
-      return {msg::Selection::Kind::kLast, {}};
-    case Selector::Kind::kAll:
-      return {msg::Selection::Kind::kAll, {}};
-    case Selector::Kind::kIds:
-      break;
-  }
-  return {msg::Selection::Kind::kIds, selector.ids};
-}
 
 struct FoundWorkers {
   std::vector<msg::WorkerDetail> workers;
@@ -69,7 +58,7 @@ void log_stopped(const msg::ItemResult& item) {
 int run_worker_stop(const WorkerStopOptions& options, const CommandContext& context, Output& output) {
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
-  auto results = client->call<msg::ItemResults>(msg::StopWorkers{selection(options.selector), false});
+  auto results = client->call<msg::ItemResults>(msg::StopWorkers{selection_of(options.selector), false});
   if (!results) return output.print_error(results.error());
   for (const msg::ItemResult& item : results->items) log_stopped(item);
   return output.finish();
@@ -89,7 +78,7 @@ int run_worker_list(const WorkerListOptions& options, const CommandContext& cont
 int run_worker_info(const WorkerInfoOptions& options, const CommandContext& context, Output& output) {
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
-  auto found = ask_workers(*client, msg::GetWorkers{selection(options.selector)});
+  auto found = ask_workers(*client, msg::GetWorkers{selection_of(options.selector)});
   if (!found) return output.print_error(found.error());
   for (WorkerId worker : found->unknown) log::error(not_found_text(worker.value));
   print_worker_infos(found->workers, output);

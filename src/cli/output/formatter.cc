@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "hq/base/log.h"
+#include "hq/core/text/failure_text.h"
 
 namespace hq::cli {
 namespace {
@@ -20,28 +20,6 @@ int write_stream(int fd, std::string_view bytes) {
     bytes.remove_prefix(static_cast<size_t>(n));
   }
   return 0;
-}
-
-// The name that the original prints for the kind of a system error.
-std::string_view error_kind(int errnum) {
-  switch (errnum) {
-    case ENOSPC:
-      return "StorageFull";
-    case EPIPE:
-      return "BrokenPipe";
-    case EFBIG:
-      return "FileTooLarge";
-    case EDQUOT:
-      return "QuotaExceeded";
-    case EAGAIN:
-      return "WouldBlock";
-    case ESTALE:
-      return "StaleNetworkFileHandle";
-    case EINVAL:
-      return "InvalidInput";
-    default:
-      return "Uncategorized";
-  }
 }
 
 }  // namespace
@@ -66,8 +44,7 @@ void Output::print_table(const Table& table) {
     return failed == 0;
   });
   if (failed == 0) return;
-  log::error(fmt::format("Cannot print table to stdout: Os {{ code: {}, kind: {}, message: \"{}\" }}", failed,
-                         error_kind(failed), strerror(failed)));
+  log::error("Cannot print table to stdout: " + os_debug_text(failed));
 }
 
 void Output::print_line(std::string_view text) {

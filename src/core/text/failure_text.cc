@@ -236,7 +236,10 @@ std::string failure_text(const Failure& failure) {
     case FailureKind::kBeforeLaunch:
       break;
   }
-  return failure.text;
+  if (!failure.text.empty()) return failure.text;
+  // Of a job with very many failures only the first messages are kept.
+  return failure.code > 0 ? "The task could not be started: " + os_error_text(failure.code)
+                          : "The task could not be started";
 }
 
 }  // namespace hq

@@ -264,6 +264,43 @@ TEST_CASE("tasks that somebody waits for are to be reported at once") {
 // --- large answers
 // -------------------------------------------------------------------------------------------
 
+TEST_CASE("the descriptions of large graphs come in pages, each short enough for a frame") {
+  TestServer s;
+  msg::Submit message;
+  message.name = "graph";
+  message.job = s.ask<msg::Submitted>(msg::OpenJob{}).job;
+  for (uint32_t first : {0U, 2000U}) {
+    SubmitBuilder graph = submit();
+    for (uint32_t id = first; id < first + 2000; ++id) graph.task(id);
+    message.submit = graph.value();
+    for (GraphTask& task : message.submit.graph)
+      task.task.program.args = {std::string(250, 'x'), task.id.text()};
+    s.ask<msg::Submitted>(message);
+  }
+
+  for (auto tasks : {msg::GetJobs::Tasks::kNone, msg::GetJobs::Tasks::kAll}) {
+    const auto replies = read_all(s, msg::GetJobs{TestServer::selection(1), tasks, {}, {}, true});
+    auto detail = std::get<msg::JobDetail>(replies.at(0).message);
+    REQUIRE(detail.submits.size() == 2);
+    CHECK(detail.more_graph);
+    size_t pages = 0;
+    for (const auto& page : all_of<msg::GraphPage>(replies)) {
+      auto& graph = detail.submits[page.submit].graph;
+      graph.insert(graph.end(), page.graph.begin(), page.graph.end());
+      ++pages;
+      CHECK(page.more_graph == std::holds_alternative<msg::GraphPage>(replies[pages + 1].message));
+    }
+    CHECK(pages >= 1);
+    for (uint32_t submit : {0U, 1U}) {
+      REQUIRE(detail.submits[submit].graph.size() == 2000);
+      CHECK(detail.submits[submit].graph.back().task.program.args[1] == std::to_string(submit * 2000 + 1999));
+    }
+    size_t rows = 0;
+    for (const auto& page : all_of<msg::TaskPage>(replies)) rows += page.tasks.size();
+    CHECK(detail.tasks.size() + rows == (tasks == msg::GetJobs::Tasks::kAll ? 4000 : 0));
+  }
+}
+
 TEST_CASE("the tasks of a large job come in pages that a slow client does not make us pile up") {
   TestServer s;
   TestWorker& w = s.add_worker(1);

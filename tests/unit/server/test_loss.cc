@@ -152,6 +152,25 @@ TEST_CASE("nobody is judged while the socket has more to read") {
   CHECK(lost(s, w) == LossReason::kHeartbeatLost);
 }
 
+TEST_CASE("what a worker said last in its log is shown, and no more of it than is of use") {
+  TestServer s;
+  TestWorker& w = s.add_worker(1);
+  std::vector<std::string> lines(30, std::string(1000, 'x'));
+  lines.back() = "Worker stopping";
+  w.say(msg::Goodbye{msg::Goodbye::Reason::kError, "out of memory", lines});
+  s.turn();
+
+  const PeerId client = s.new_client();
+  s.request(client, msg::GetWorkers{TestServer::selection(w.id.value)});
+  const auto replies = s.replies(client);
+  REQUIRE(replies.size() == 2);
+  const auto& shown = std::get<msg::WorkerList>(replies[0].message);
+  REQUIRE(shown.workers.size() == 1);
+  CHECK(shown.workers[0].last_lines.size() == 20);
+  CHECK(shown.workers[0].last_lines.front().size() == 500);
+  CHECK(shown.workers[0].last_lines.back() == "Worker stopping");
+}
+
 TEST_CASE("losses count as crashes by their reason and end the task at its crash limit") {
   auto runs_and_is_lost = [](TestServer& s, JobId job, auto&& lose) {
     TestWorker& w = s.add_worker(1);

@@ -6,6 +6,12 @@
 
 using namespace hq;
 
+TEST_CASE("a failure whose message was not kept still says what it can") {
+  CHECK(failure_text({FailureKind::kLaunch, 2, ""}) ==
+        "The task could not be started: No such file or directory (os error 2)");
+  CHECK(failure_text({FailureKind::kLaunch, 0, ""}) == "The task could not be started");
+}
+
 TEST_CASE("ended programs are told by code or signal") {
   CHECK(exit_failure_text(7, 0) == "Program terminated with exit code 7.");
   CHECK(exit_failure_text(0, 9) == "Program terminated with exit code -1. Received signal 9 (SIGKILL).");
