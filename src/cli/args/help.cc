@@ -21,18 +21,20 @@ struct Section {
   std::vector<Entry> entries;
 };
 
-// Lines of at most `width` columns, broken at blanks; line ends stay.
+// Lines of at most `width` columns, broken at blanks; line ends and blanks at their beginning stay.
 std::vector<std::string> wrap(std::string_view text, size_t width) {
   std::vector<std::string> lines(1);
   while (!text.empty()) {
     const size_t end = std::min(text.find_first_of(" \n"), text.size());
     std::string_view word = text.substr(0, end);
     std::string& line = lines.back();
-    if (!line.empty() && line.size() + 1 + word.size() > width) {
+    const bool begun = line.find_first_not_of(' ') != line.npos;
+    if (begun && line.size() + 1 + word.size() > width) {
       lines.emplace_back(word);
-    } else {
-      if (!line.empty() && !word.empty()) line += ' ';
-      line += word;
+    } else if (begun && !word.empty()) {
+      line.append(1, ' ').append(word);
+    } else if (!begun) {
+      line += word.empty() && end < text.size() && text[end] == ' ' ? " " : word;
     }
     if (end < text.size() && text[end] == '\n') lines.emplace_back();
     text.remove_prefix(std::min(end + 1, text.size()));

@@ -9,37 +9,77 @@ namespace hq::cli {
 namespace {
 
 constexpr auto kServerCommands = std::to_array<CommandNode>({
-    {.name = "start", .about = "Start a server", .declare = declare_server_start},
-    {.name = "stop", .about = "Stop the server", .declare = declare_server_stop},
+    {.name = "start",
+     .about = "Start a server",
+     .details = "Runs in the foreground until `hq server stop` or Ctrl-C: start it on a login node, in the "
+                "background "
+                "or in a terminal that stays. It writes an access file (host, ports, keys) into the server "
+                "directory, "
+                "where your clients and workers find it; only one server runs in a directory.",
+     .declare = declare_server_start},
+    {.name = "stop",
+     .about = "Stop the server",
+     .details = "Workers end with it, and so do their tasks, unless the workers were started with "
+                "--on-server-lost=finish-running.",
+     .declare = declare_server_stop},
     {.name = "info", .about = "Show what is known about the running server", .declare = declare_server_info},
     {.name = "generate-access",
-     .about = "Make records with which server, workers and clients find each other",
-     .details = "The record of the server is given to `hq server start --access-file`; those of clients and "
-                "workers are "
-                "put where these run, as access file in their server directory.",
+     .about = "Make access files with hosts, ports and keys before the server starts",
+     .details =
+         "For machines without a common file system, or ports that must be known beforehand. The full file "
+         "is "
+         "given to `hq server start --access-file`; those of clients and workers are copied to where these "
+         "run, as access.json in a directory that they are given as --server-dir. Whoever has a file can do "
+         "what its role may do: keep them private.",
      .declare = declare_generate_access},
     {.name = "debug-dump",
      .about = "Write the state of the server to a file, for its developers",
      .declare = declare_debug_dump},
-    {.name = "wait", .about = "Wait until the server is reachable", .declare = declare_server_wait},
+    {.name = "wait",
+     .about = "Wait until the server is reachable",
+     .details = "For scripts that have just started it in the background.",
+     .declare = declare_server_wait},
 });
 
 constexpr auto kJobCommands = std::to_array<CommandNode>({
-    {.name = "list", .about = "Show jobs", .declare = declare_job_list},
+    {.name = "list",
+     .about = "Show jobs",
+     .details = "Without options those that wait or run, and open jobs.",
+     .declare = declare_job_list},
     {.name = "summary", .about = "Show how many jobs are in each state", .declare = declare_job_summary},
     {.name = "info", .about = "Show jobs in detail", .declare = declare_job_info},
     {.name = "cancel",
      .about = "Cancel the tasks of jobs that have not ended",
+     .details =
+         "Waiting tasks will never start. Running ones get SIGINT, SIGTERM half a second later, and SIGKILL "
+         "after a second, with all that they have started.",
      .declare = declare_job_cancel},
     {.name = "forget",
      .about = "Remove jobs that have ended from the memory of the server",
+     .details = "They disappear from all lists; the files of their tasks stay.",
      .declare = declare_job_forget},
-    {.name = "cat", .about = "Print the output of tasks", .declare = declare_job_cat},
+    {.name = "cat",
+     .about = "Print the output of tasks",
+     .details = "The files are read by this command, so they must be visible on this machine.",
+     .declare = declare_job_cat},
     {.name = "submit", .about = "Submit tasks (as `hq submit`)", .declare = declare_submit},
-    {.name = "wait", .about = "Wait until jobs have ended", .declare = declare_job_wait},
+    {.name = "wait",
+     .about = "Wait until jobs have ended",
+     .details = "The exit code does not tell whether tasks have failed: ask `hq job info` or `hq job list "
+                "--all` for "
+                "that.",
+     .declare = declare_job_wait},
     {.name = "progress", .about = "Wait, and show how far jobs are", .declare = declare_job_progress},
-    {.name = "task-ids", .about = "Print the ids of tasks", .declare = declare_job_task_ids},
-    {.name = "open", .about = "Open a job that tasks are submitted to later", .declare = declare_job_open},
+    {.name = "task-ids",
+     .about = "Print the ids of tasks",
+     .details = "In the form that --array takes. To run the tasks again that have failed:\n"
+                "  hq submit --array=$(hq job task-ids 3 --filter=failed) -- ./program",
+     .declare = declare_job_task_ids},
+    {.name = "open",
+     .about = "Open a job that tasks are submitted to later",
+     .details =
+         "`hq submit --job=ID` adds tasks. The job ends when it was closed and all its tasks have ended.",
+     .declare = declare_job_open},
     {.name = "close", .about = "Close open jobs", .declare = declare_job_close},
 });
 
@@ -57,8 +97,19 @@ constexpr auto kTaskCommands = std::to_array<CommandNode>({
 });
 
 constexpr auto kWorkerCommands = std::to_array<CommandNode>({
-    {.name = "start", .about = "Start a worker on this machine", .declare = declare_worker_start},
-    {.name = "stop", .about = "Stop workers", .declare = declare_worker_stop},
+    {.name = "start",
+     .about = "Start a worker on this machine",
+     .details =
+         "Run it on each compute node: by hand, in an allocation with srun or pbsdsh, or from here with `hq "
+         "worker deploy-ssh`. It finds the server through the access file in the server directory, which "
+         "must "
+         "be visible there, and offers all cores, the memory and the GPUs that it may use. Durations are "
+         "written as 90 (seconds), 10m, 1h 30m or 01:30:00.",
+     .declare = declare_worker_start},
+    {.name = "stop",
+     .about = "Stop workers",
+     .details = "What runs on them is stopped and runs again on others.",
+     .declare = declare_worker_stop},
     {.name = "list", .about = "Show workers", .declare = declare_worker_list},
     {.name = "hwdetect",
      .about = "Show what a worker would find on this machine",
@@ -66,7 +117,10 @@ constexpr auto kWorkerCommands = std::to_array<CommandNode>({
     {.name = "info", .about = "Show workers in detail", .declare = declare_worker_info},
     {.name = "address", .about = "Print the host of a worker", .declare = declare_worker_address},
     {.name = "wait", .about = "Wait until enough workers are connected", .declare = declare_worker_wait},
-    {.name = "deploy-ssh", .about = "Start workers on a list of hosts by ssh", .declare = declare_deploy_ssh},
+    {.name = "deploy-ssh",
+     .about = "Start workers on a list of hosts by ssh",
+     .details = "Stays in the foreground until all have ended; Ctrl-C ends them.",
+     .declare = declare_deploy_ssh},
 });
 
 constexpr auto kOutputLogCommands = std::to_array<CommandNode>({
@@ -98,9 +152,15 @@ constexpr auto kCommands = std::to_array<CommandNode>({
     {.name = "task", .about = "Inspect tasks", .children = kTaskCommands},
     {.name = "submit",
      .about = "Submit a program to be run as one task or many",
-     .details = "Each task runs the program on a worker that has the resources it asks for. Options may also "
-                "stand in "
-                "the script itself, in lines that begin with #HQ; what is given here goes before them.",
+     .details =
+         "Each task runs the program on a worker that has the resources it asks for, in the present "
+         "directory, and its output goes to files below it. Options may also stand in the script itself, in "
+         "lines that begin with #HQ; what is given here goes before them.\n"
+         "\n"
+         "  hq submit -- ./simulate input.txt\n"
+         "  hq submit --array=1-1000 --cpus=4 --time-limit=1h -- ./simulate --seed-from-env\n"
+         "  hq submit --each-line=files.txt --stdout=out/%{TASK_ID} -- sh -c 'sha256sum \"$HQ_ENTRY\"'\n"
+         "  hq submit --wait --stdout=none ./script.sh",
      .declare = declare_submit},
     {.name = "worker", .about = "Start, stop and inspect workers", .children = kWorkerCommands},
     {.name = "output-log",

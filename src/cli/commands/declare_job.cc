@@ -103,7 +103,7 @@ void declare_job_open(Command& command, CommandLine& line) {
   auto& o = line.options.emplace<JobOpenOptions>();
   command.option("name", o.name, parse_text, "Name of the job.").default_is("job");
   command.option("max-fails", o.max_fails, parse_limited<uint32_t>,
-                 "Cancel what is left of the job when more tasks than this have failed.");
+                 "Abort what is left of the job when more tasks than this have failed.");
 }
 
 void declare_job_close(Command& command, CommandLine& line) {

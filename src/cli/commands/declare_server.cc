@@ -15,10 +15,10 @@ constexpr auto kOutputModes = std::to_array<Choice<OutputMode>>(
 void declare_global_options(Command& command, CommandLine& line) {
   GlobalOptions& o = line.global;
   command
-      .option("server-dir", o.server_dir, parse_text,
-              "Directory where the server leaves the records that its clients and workers connect with. All "
-              "commands "
-              "about one server must be given the same directory.")
+      .option(
+          "server-dir", o.server_dir, parse_text,
+          "Directory where the server leaves the access file that its clients and workers connect with. All "
+          "commands about one server must be given the same directory.")
       .not_empty()
       .from_env("HQ_SERVER_DIR")
       .default_is("$HOME/.hq-server")
@@ -72,7 +72,7 @@ void declare_server_start(Command& command, CommandLine& line) {
                "is taken over once that host has given no sign for a minute.");
   command
       .option("access-file", o.access_file, parse_text,
-              "Record made by `hq server generate-access` that says hosts, ports, keys and the uid of the "
+              "File made by `hq server generate-access` that says hosts, ports, keys and the uid of the "
               "server.")
       .not_empty();
   command.flag(
@@ -111,16 +111,12 @@ void declare_generate_access(Command& command, CommandLine& line) {
   auto& o = line.options.emplace<GenerateAccessOptions>();
   command
       .positional("ACCESS_FILE", o.access_file, parse_text,
-                  "File for the full record, as the server needs it.")
+                  "File to make for the server, with the keys of both roles.")
       .not_empty()
       .required();
-  command
-      .option("client-file", o.client_file, parse_text,
-              "File for a second record that holds what clients need only.")
+  command.option("client-file", o.client_file, parse_text, "A second file, with what clients need alone.")
       .not_empty();
-  command
-      .option("worker-file", o.worker_file, parse_text,
-              "File for a third record that holds what workers need only.")
+  command.option("worker-file", o.worker_file, parse_text, "A third file, with what workers need alone.")
       .not_empty();
   command.option("host", o.host, parse_text, "Name or address of the server's machine.")
       .default_is("name of this machine");

@@ -40,7 +40,7 @@ void declare_resources(Command& command, TaskConfigOptions& o) {
       .conflicts("cpus");
   command
       .option("time-request", o.time_request, parse_duration,
-              "Run only on workers that live at least this long.")
+              "Run only on workers that will live at least this long.")
       .default_is("0s");
   command
       .option("weight", o.weight, parse_weight,
@@ -91,7 +91,7 @@ void declare_arrays(Command& command, TaskConfigOptions& o) {
               "One task per element of the JSON array in this file. The element is in HQ_ENTRY.")
       .not_empty();
   command.option("max-fails", o.max_fails, parse_limited<uint32_t>,
-                 "Cancel what is left of the job when more tasks than this have failed.");
+                 "Abort what is left of the job when more tasks than this have failed.");
 }
 
 void declare_lifecycle(Command& command, TaskConfigOptions& o) {
@@ -100,7 +100,8 @@ void declare_lifecycle(Command& command, TaskConfigOptions& o) {
   command.option("priority", o.priority, parse_priority, "Tasks with a bigger number start earlier.")
       .default_is("0");
   command.option("time-limit", o.time_limit, parse_duration,
-                 "A task that runs longer is ended and has failed.");
+                 "A task that runs longer is ended and has failed. Durations: 90 (seconds), 10m, 1h 30m, "
+                 "01:30:00.");
   command
       .option("crash-limit", o.crash_limit, parse_crash_limit,
               "How often a task may be lost with its worker: a number, `never-restart` or `unlimited`.")

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "cli/commands/answers.h"
 #include "cli/commands/job_commands.h"
@@ -13,6 +14,8 @@
 
 namespace hq::cli {
 namespace {
+
+constexpr size_t kQuietPiece = size_t{1} << 16;
 
 // The jobs that the server knows, one by one; returns how many there were.
 Result<uint64_t> for_each_summary(Answers& answers, const std::function<void(const msg::JobSummary&)>& take) {
@@ -30,12 +33,11 @@ Result<uint64_t> for_each_summary(Answers& answers, const std::function<void(con
 
 // Open jobs are listed in any state, but not where states are named.
 bool is_listed(const JobListOptions& options, const msg::JobSummary& job) {
-  if (options.all) return true;
   const msg::JobStatus status = status_of(job);
   if (!options.filter.empty()) {
     return std::find(options.filter.begin(), options.filter.end(), filter_of(status)) != options.filter.end();
   }
-  return job.is_open || status == msg::JobStatus::kWaiting || status == msg::JobStatus::kRunning ||
+  return options.all || job.is_open || status == msg::JobStatus::kWaiting || status == msg::JobStatus::kRunning ||
          status == msg::JobStatus::kOpened;
 }
 
@@ -81,12 +83,20 @@ Result<void> print_as_json(Answers& answers, const JobListOptions& options, Outp
   return result;
 }
 
+// Many lines in one piece: a call of the system for each would cost more than all else.
 Result<void> print_as_lines(Answers& answers, const JobListOptions& options, Output& output) {
+  std::string lines;
+  auto print = [&] {
+    if (!lines.empty()) output.print_quiet(lines);
+    lines.clear();
+  };
   auto total = for_each_summary(answers, [&](const msg::JobSummary& job) {
-    if (is_listed(options, job)) {
-      output.print_quiet(fmt::format("{} {}", job.id.value, job_status_text(status_of(job))));
-    }
+    if (!is_listed(options, job)) return;
+    if (!lines.empty()) lines += '\n';
+    fmt::format_to(std::back_inserter(lines), "{} {}", job.id.value, job_status_text(status_of(job)));
+    if (lines.size() >= kQuietPiece) print();
   });
+  print();
   return total ? Result<void>() : total.error();
 }
 

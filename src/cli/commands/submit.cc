@@ -1,6 +1,7 @@
 // hq submit, hq job submit.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <optional>
 
 #include "cli/commands/entries.h"
@@ -47,6 +48,7 @@ Result<std::optional<Entries>> read_entries(const TaskConfigOptions& config, Loc
 
 Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& context, Output& output) {
   if (auto supported = check_supported(options); !supported) return supported.error();
+  if (context.working_directory.empty()) return os_error(ENOENT);  // it is gone, or may not be read
   SubmitFacts facts;
   facts.submit_dir = context.working_directory;
   if (options.job) facts.job = JobId(*options.job);
