@@ -24,6 +24,8 @@ NINJA = ["nice", "-n", "10", os.environ.get("NINJA", "ninja")]
 SHOWN_LINES = 40
 # Test programs of the layers that start threads; these also run under the thread sanitizer.
 THREADED = {"transport", "journal", "os", "stream"}
+# End-to-end tests that are repeated as on Linux 4.18, the oldest kernel that hq must run on.
+UNDER_OLD_KERNEL = {"test_faults", "test_submit", "test_worker"}
 DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed", re.M)
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
@@ -200,13 +202,13 @@ def submit_programs(pool, report, prefix, folder, programs, factor=1, env=None, 
                         {**test["env"], **(env or {})}, test["workdir"] or ROOT / folder)
 
 
-def run_end_to_end(report, name, file, binary):
-    results = ROOT / "build-test" / f"e2e-{file.stem}.xml"
+def run_end_to_end(report, name, file, binary, env=None):
+    results = ROOT / "build-test" / f"{name.replace('/', '-')}.xml"
     results.unlink(missing_ok=True)
     started = time.monotonic()
     code, output = run(["/usr/bin/python3", "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider",
                         f"--junitxml={results}", file],
-                       timeout=900, env={"HQ_BINARY": str(binary), "PYTHONDONTWRITEBYTECODE": "1"})
+                       timeout=900, env={"HQ_BINARY": str(binary), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})})
     passed = failed = 0
     if results.exists():
         for suite in ElementTree.parse(results).iter("testsuite"):
@@ -220,7 +222,9 @@ def run_end_to_end(report, name, file, binary):
 
 
 def submit_end_to_end(pool, report):
-    programs = [t for t in introspect("build-test", "targets") if t["name"] == "hq" and t["type"] == "executable"]
+    targets = introspect("build-test", "targets")
+    programs = [t for t in targets if t["name"] == "hq" and t["type"] == "executable"]
+    old_kernel = [t for t in targets if t["name"] == "old_kernel"]
     if not programs:
         print("      e2e: left out, this tree has no program hq yet (0 test cases)", flush=True)
         return
@@ -228,6 +232,10 @@ def submit_end_to_end(pool, report):
         name = "e2e/" + file.stem.removeprefix("test_")
         if report.wants(name):
             pool.submit(guarded, report, name, run_end_to_end, file, programs[0]["filename"][0])
+        name = "old-kernel/" + file.stem.removeprefix("test_")
+        if file.stem in UNDER_OLD_KERNEL and report.wants(name):
+            pool.submit(guarded, report, name, run_end_to_end, file, programs[0]["filename"][0],
+                        {"HQ_E2E_RUNNER": old_kernel[0]["filename"][0]})
 
 
 def run_all(report, quick):
@@ -246,7 +254,7 @@ def run_all(report, quick):
             for name, *_ in programs:
                 report.wants(name)
             submit_programs(pool, report, "", "build-test", programs)
-            if not quick and report.wants("e2e"):
+            if not quick and (report.wants("e2e") or report.wants("old-kernel")):
                 submit_end_to_end(pool, report)
 
         for prefix, (folder, options, factor, env) in SANITIZED.items():

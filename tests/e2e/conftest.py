@@ -9,6 +9,10 @@ def pytest_sessionstart(session):
         pytest.exit(f"no program at {harness.binary()}: build it, or name it in HQ_BINARY", returncode=3)
 
 
+def pytest_report_header():
+    return [f"hq is started through {harness.runner()}"] if harness.runner() else []
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
@@ -16,10 +20,8 @@ def pytest_runtest_makereport(item, call):
         item.call_failed = outcome.get_result().failed
 
 
-@pytest.fixture
-def hq(request):
-    """An environment of its own, without a server yet. Leaves nothing behind; fails the test that does."""
-    environment = harness.Environment()
+def lent_environment(request, **options):
+    environment = harness.Environment(**options)
     faults = []
     try:
         yield environment
@@ -30,3 +32,15 @@ def hq(request):
         environment.remove()
     if faults:
         pytest.fail("\n".join(faults), pytrace=False)
+
+
+@pytest.fixture
+def hq(request):
+    """An environment of its own, without a server yet. Leaves nothing behind; fails the test that does."""
+    yield from lent_environment(request)
+
+
+@pytest.fixture
+def user(request):
+    """As hq, but never as root."""
+    yield from lent_environment(request, unprivileged=True)

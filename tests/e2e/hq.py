@@ -24,6 +24,11 @@ def binary():
     return Path(os.environ.get("HQ_BINARY", ROOT / "build" / "hq")).resolve()
 
 
+def runner():
+    """A program that hq is started through (tests/support/old_kernel); the empty text for none."""
+    return os.environ.get("HQ_E2E_RUNNER", "")
+
+
 def version():
     return re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)
 
@@ -87,6 +92,9 @@ class Output:
         return f"[stdout]\n{self.stdout}[stderr]\n{self.stderr}[exit {self.exit}]"
 
 
+NOBODY = 65534
+
+
 class Background:
     """A process that goes on; its output is kept in files."""
 
@@ -95,7 +103,7 @@ class Background:
         self.out, self.err = (env.logs / f"{name}.{part}" for part in ("stdout", "stderr"))
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(command, cwd=env.cwd, env={**env.variables, **extra_env},
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=err, **env.identity)
 
     @property
     def stdout(self):
@@ -119,7 +127,8 @@ class Background:
 
 
 class Environment:
-    def __init__(self):
+    def __init__(self, unprivileged=False):
+        """An unprivileged one is never root, for whom no file is closed."""
         self.home = make_home()
         self.cwd = self.home / "w"
         self.logs = self.home / "logs"
@@ -127,7 +136,7 @@ class Environment:
         self.server_dir = self.home / ".hq-server"
         for folder in (self.cwd, self.logs, self.bin):
             folder.mkdir()
-        (self.bin / "hq").symlink_to(binary())
+        self.put_program(binary())
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HQ_", "SLURM_", "PBS_"))}
         self.mark = f"{self.home.name}-{os.getpid()}-{time.monotonic_ns()}"
         self.variables = {**kept, "HOME": str(self.home), "PATH": f"{self.bin}:{os.environ['PATH']}",
@@ -135,6 +144,23 @@ class Environment:
         for gone in ("NO_COLOR", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
             self.variables.pop(gone, None)
         self.background = []
+        self.identity = {}
+        if unprivileged and os.geteuid() == 0:
+            self.identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            shutil.copy(binary(), self.home / "hq-copy")  # the way to the built one may be closed to others
+            self.put_program(self.home / "hq-copy")
+            for path in (self.home, self.cwd, self.logs, self.bin):
+                os.chown(path, NOBODY, NOBODY)
+
+    def put_program(self, program):
+        hq = self.bin / "hq"
+        hq.unlink(missing_ok=True)
+        if runner():
+            shutil.copy(runner(), self.home / "runner")
+            hq.write_text(f'#!/bin/sh\nexec {self.home}/runner {program} "$@"\n')
+            hq.chmod(0o755)
+        else:
+            hq.symlink_to(program)
 
     # --- commands that end ------------------------------------------------------------------------------------------
 
@@ -145,7 +171,7 @@ class Environment:
         given = {"input": stdin.encode()} if stdin is not None else {"stdin": subprocess.DEVNULL}
         try:
             done = subprocess.run(command, cwd=self.cwd, env={**self.variables, **(env or {})}, capture_output=True,
-                                  timeout=timeout, **given)
+                                  timeout=timeout, **given, **self.identity)
         except subprocess.TimeoutExpired as error:
             raise AssertionError(f"no end after {timeout} s: {command}\n{error.stdout}\n{error.stderr}") from None
         return Output(done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), done.returncode)
@@ -277,3 +303,18 @@ def wait_until(condition, what, timeout=PATIENCE):
         time.sleep(pause)
         pause = min(pause * 1.5, 0.2)
     return value
+
+
+def established_connections(pid):
+    """How many sockets of a process are established TCP connections, as the kernel's tables say."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = str(descriptor.readlink())
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            sockets.add(target[8:-1])
+    rows = [row.split() for name in ("tcp", "tcp6") if (table := Path(f"/proc/net/{name}")).exists()
+            for row in table.read_text().splitlines()[1:]]
+    return sum(1 for row in rows if row[3] == "01" and row[9] in sockets)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hq import free_port, wait_until
+from hq import established_connections, free_port, wait_until
 from transcript import replay, sessions
 
 
@@ -79,21 +79,6 @@ def test_host_and_port_override_the_access_file(hq):
     assert used["client"]["secret_key"] == generated["client"]["secret_key"]
 
 
-def established_connections(pid):
-    """How many sockets of a process are established TCP connections, as the kernel's tables say."""
-    sockets = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            target = str(descriptor.readlink())
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            sockets.add(target[8:-1])
-    rows = [row.split() for name in ("tcp", "tcp6") if (table := Path(f"/proc/net/{name}")).exists()
-            for row in table.read_text().splitlines()[1:]]
-    return sum(1 for row in rows if row[3] == "01" and row[9] in sockets)
-
-
 def test_a_client_that_waits_notices_that_its_server_was_killed(hq):
     server = hq.start_server()
     client = hq.start(["hq", "worker", "wait", "3"])
@@ -114,3 +99,25 @@ def test_stop_ends_the_server_and_its_workers(hq):
     assert server.wait() == 0
     assert worker.wait() == 1
     assert worker.stderr.endswith("Server connection closed\n")
+
+
+def test_an_interrupt_ends_the_server_in_order(hq):
+    server = hq.start_server()
+    worker = hq.start_worker("--cpus=1")
+
+    server.signal(signal.SIGINT)
+
+    assert server.wait() == 0
+    assert worker.wait() == 1
+    assert "Received SIGINT" in server.stderr and server.stderr.endswith("INFO Stopping server\n")
+    assert [path.name for path in hq.server_dir.iterdir()] == ["001"]
+
+
+def test_an_idle_timeout_of_the_server_holds_for_workers_without_their_own(hq):
+    hq.start_server("--idle-timeout=500ms")
+    patient = hq.start_worker("--cpus=1", "--idle-timeout=1h")
+    hasty = hq.start_worker("--cpus=1")
+
+    assert hasty.wait() == 0
+    assert patient.running()
+    assert hq.command(["worker", "list", "--all", "--output-mode=quiet"]).stdout == "1 RUNNING\n2 IDLE TIMEOUT\n"

@@ -117,6 +117,7 @@ class Parser:
         raise ValueError(f"line {step.line}: the end of this step is missing")
 
 
+LAST_LINES = re.compile(r"\n\| Last log lines .*\n(\|  .*\n)*")  # of a worker that has ended, also beyond the original
 # What we say beyond the original: further keys of tasks in JSON, further rows at the end of task tables.
 ADDED = re.compile(r' *"(peak_memory|system_time|user_time)": [0-9.e-]+,|\| (User time|System time|Peak memory) +\|.*\|')
 
@@ -136,6 +137,7 @@ class Comparer:
     def differences(self, what, expected, actual):
         """Lines that say where `actual` isn't what was expected."""
         actual = OF_THE_MACHINE.sub("", actual.replace("\x1b", "\\e").replace("\r", "\\r"))
+        actual = LAST_LINES.sub("\n", actual)
         expected = self.named(expected)
         wanted = expected.split("\n")
         got = [line for line in actual.split("\n") if not ADDED.fullmatch(line)]
