@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from hq import free_port, wait_until
+from hq import binary, free_port, wait_until
 from transcript import replay, sessions
 
 
@@ -159,9 +159,8 @@ def test_deploy_ssh_starts_a_worker_on_each_host_and_waits_for_their_ends(hq):
     assert deploy.stderr.endswith("Some workers have ended with an error\n")
     assert "Worker at `h2:2222` has ended successfully" in deploy.stderr
     calls = sorted((hq.home / "ssh-calls").read_text().splitlines())
-    program = str((hq.bin / "hq").resolve())
-    assert calls[1].startswith("h1 -t -t -- ") and calls[1].endswith("worker start --cpus=3 --detect-resources=none")
-    assert calls[2].startswith("h2 -t -t -p 2222 -- ") and (program in calls[2] or hq.home.name in calls[2])
+    words = f"-- {binary()} worker start --cpus=3 --detect-resources=none"
+    assert calls == [f"bad -t -t {words}", f"h1 -t -t {words}", f"h2 -t -t -p 2222 {words}"]
 
 
 def test_deploy_ssh_looks_at_the_options_of_the_workers_first(hq):
