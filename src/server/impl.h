@@ -130,7 +130,7 @@ struct Server::Impl {
   CommitNumber last_commit = 0;
 
   std::vector<PeerId> acks_due;  // peers whose session says so
-  size_t request_bytes = 0;  // of the request in hand
+  size_t request_bytes = 0;      // of the request in hand
 
   bool wake_scheduler = false;
   std::optional<TimePoint> schedule_at;

@@ -37,8 +37,8 @@ bool is_listed(const JobListOptions& options, const msg::JobSummary& job) {
   if (!options.filter.empty()) {
     return std::find(options.filter.begin(), options.filter.end(), filter_of(status)) != options.filter.end();
   }
-  return options.all || job.is_open || status == msg::JobStatus::kWaiting || status == msg::JobStatus::kRunning ||
-         status == msg::JobStatus::kOpened;
+  return options.all || job.is_open || status == msg::JobStatus::kWaiting ||
+         status == msg::JobStatus::kRunning || status == msg::JobStatus::kOpened;
 }
 
 void add_to_table(Table& table, const msg::JobSummary& job, bool verbose) {
