@@ -195,7 +195,13 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
 
   ConnectorOptions connect;
   connect.role = Role::kWorker;
-  connect.load = [dir] { return load_worker_access(dir, running_version()); };
+  connect.load = [dir, key = server.server_public_key]() -> Result<AccessRecord> {
+    auto now = load_worker_access(dir, running_version());
+    // Whoever proves the same key is our server, wherever it is; with another key it is somebody else's.
+    if (now && now->worker->server_public_key != key)
+      return Error("Another server has taken over '" + dir.path + "'");
+    return now;
+  };
   connect.limits.max_frame_bytes = limits::kMaxWorkerFrame;
   auto connector = (*transport)->make_connector(std::move(connect));
   WorkerOptions worker_options;

@@ -37,6 +37,7 @@ Result<void> Client::pump(std::optional<TimePoint> deadline) {
     const DealerChannel::State state = channel_->state();
     was_open_ |= state == DealerChannel::State::kOpen;
     if (state == DealerChannel::State::kRefused || state == DealerChannel::State::kClosed) {
+      lost_ = true;
       return explain_({state == DealerChannel::State::kRefused, channel_->failure(), was_open_});
     }
     if (deadline && *deadline <= ports_.clock.now().mono) return {};

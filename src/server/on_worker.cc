@@ -17,6 +17,7 @@ constexpr size_t kMaxLastLines = 20;          // of a worker's log
 constexpr size_t kMaxLastLine = 500;          // bytes
 constexpr size_t kWorkersWithLastLines = 1000;
 constexpr Duration kHelloGrace = 500ms;  // for a new hello after a closed connection
+constexpr Duration kHeartbeatSlack = 1s;  // a living worker's heartbeat is no later than that
 
 std::string loss_text(LossReason reason) {
   switch (reason) {
@@ -463,8 +464,13 @@ void Server::Impl::on_gone(PeerId peer) {
       return;
     }
   }
-  if (!session->confirmed && ports.journal.outlives_server() && !state.find_worker(session->worker)->idle()) {
-    // It may not have heard of this session, and be trying again at its own pace: silent, not gone.
+  const WorkerState& worker = *state.find_worker(session->worker);
+  const bool was_silent = session->gone_since && *session->gone_since - session->last_heard >
+                                                     worker.config->heartbeat_interval + kHeartbeatSlack;
+  if (ports.journal.outlives_server() && !link->stopping && !worker.idle() &&
+      (was_silent || !session->confirmed)) {
+    // It may live, have closed what it took for a dead connection, or not have heard of this session, and try
+    // again at its own pace: silent, not gone.
     away.insert(session->worker);
     link->peer.reset();
     to_workers.drop(peer);

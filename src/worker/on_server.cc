@@ -95,7 +95,7 @@ void Worker::State::on_notice(Session::GaveUp gave_up, Now now) {
     return finish();
   }
   log::error("The server refuses this worker: " + gave_up.error.full_text());
-  server_lost(now, gave_up.error.message, false);
+  server_lost(now, gave_up.error.message, true);  // what it has taken back may run elsewhere
 }
 
 void Worker::State::on_notice(msg::ToWorker message, Now now) {

@@ -22,12 +22,31 @@ void Worker::State::on_timer(Now now) {
     begin_stopping(
         now, {0, std::nullopt, msg::Goodbye{msg::Goodbye::Reason::kTimeLimit, "Time limit reached", {}}});
   }
+  end_if_idle(now);
   on_task_limits(now);
   if (phase == Phase::kServing && now.mono >= next_retract_check) {
     next_retract_check = now.mono + options.config.retract_check_interval;
     return_what_outlives_us(now);
   }
   if (phase == Phase::kServing) free_stuck_successors(now);
+}
+
+// The server ends idle workers; while it is away we do so ourselves, unless it has results to hear of.
+void Worker::State::end_if_idle(Now now) {
+  if (!known.empty()) {
+    idle_since.reset();
+    return;
+  }
+  if (!idle_since) idle_since = now.mono;
+  if (!ends_when_idle() || now.mono < *idle_since + *options.config.idle_timeout) return;
+  log::info("Idle timeout reached");
+  begin_stopping(now,
+                 {0, std::nullopt, msg::Goodbye{msg::Goodbye::Reason::kStopped, "Idle timeout reached", {}}});
+}
+
+bool Worker::State::ends_when_idle() const {
+  return phase == Phase::kServing && number.value != 0 && !session.welcomed() &&
+         options.config.idle_timeout && idle_since && reports.all_acknowledged();
 }
 
 void Worker::State::on_task_limits(Now now) {
@@ -84,6 +103,7 @@ std::optional<TimePoint> Worker::State::next_deadline(Now now) const {
         if (waiting() > 0) at(next_retract_check);
       }
       if (launches.handed() > 0) at(now.mono + kStuckCheck);
+      if (ends_when_idle()) at(*idle_since + *options.config.idle_timeout);
       break;
     case Phase::kFinishing:
       break;

@@ -102,6 +102,8 @@ struct Worker::State {
 
   // on_timer.cc
   void on_timer(Now now);
+  void end_if_idle(Now now);
+  [[nodiscard]] bool ends_when_idle() const;
   void on_task_limits(Now now);
   void return_what_outlives_us(Now now);
   void free_stuck_successors(Now now);
@@ -170,6 +172,7 @@ struct Worker::State {
   std::deque<msg::Retract> later_retracts;
   std::vector<Attempt> unasked_returns;
   TimePoint next_retract_check;
+  std::optional<TimePoint> idle_since;
 
   Phase phase = Phase::kServing;
   Ending ending;

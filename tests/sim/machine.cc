@@ -31,17 +31,23 @@ void Machine::wake(TimePoint time) {
   if (worker_) wake_at_ = wake_at_ ? std::min(*wake_at_, time) : time;
 }
 
-WorkerConfig Machine::config() const {
+// Another one in each life.
+WorkerConfig Machine::make_config() {
   WorkerConfig config;
   config.hostname = name_;
   config.work_dir = "/work";
   config.heartbeat_interval = 1s;
   config.resources.items.push_back({std::string(kCpus), ResourceSpan{0, cpus_ - 1}});
+  // Without a journal such a worker goes on with what its server, if only the connection broke, starts anew.
+  if (world_.durable() && world_.random().chance(0.3)) config.on_server_lost = OnServerLost::kFinishRunning;
+  if (world_.random().chance(0.1)) config.idle_timeout = world_.between(500ms, 5s);
+  if (world_.random().chance(0.1)) config.time_limit = world_.between(3s, 20s);
   return config;
 }
 
 void Machine::power_on() {
   HQ_ASSERT(!worker_);
+  config_ = make_config();
   ++life_;
   frozen_until_ = TimePoint{};
   fenced_ = false;
@@ -53,7 +59,7 @@ void Machine::power_on() {
   processes_->start_alone = false;
   processes_->obeys_stop = false;
   WorkerOptions options;
-  options.config = config();
+  options.config = config_;
   options.version = "sim";
   options.executable = "/opt/hq";
   options.set_fence = [this](std::optional<Duration> within) {
@@ -215,6 +221,12 @@ void Machine::begin(LaunchId id) {
   const LaunchRequest request = found->second.request;
   const LaunchTemplate& base = processes_->templates().at(request.base);
   const ProgramModel model = model_of(id);
+  if (model.no_exec > 0 && world_.random().chance(model.no_exec)) {
+    fates_.erase(id);
+    processes_->fail(id, LaunchStage::kSpawn, 2);
+    wake(world_.now() + kReaction);
+    return look_at_processes();
+  }
 
   RunningProcess process;
   process.node = index_;

@@ -32,6 +32,7 @@ struct ProgramModel {
   Duration longest = 20ms;
   double fails = 0;    // chance of exit code 1
   double ignores = 0;  // chance of not obeying SIGINT
+  double no_exec = 0;  // chance that it can't be started
 };
 
 class Machine {
@@ -59,7 +60,7 @@ class Machine {
   [[nodiscard]] const std::string& name() const { return name_; }
   // Of its worker as a server knows it; nothing before it is registered.
   [[nodiscard]] std::optional<Worker::Registration> registration() const { return registration_; }
-  [[nodiscard]] WorkerConfig config() const;
+  [[nodiscard]] WorkerConfig config() const { return config_; }
 
  private:
   struct Fate {  // what will become of a launch
@@ -78,6 +79,7 @@ class Machine {
   void in(Duration delay, std::function<void()> action);
   void on_fence();
   void bury();
+  [[nodiscard]] WorkerConfig make_config();
   [[nodiscard]] const ProgramModel& model_of(LaunchId id) const;
   [[nodiscard]] static std::string env_of(const LaunchRequest& request, const LaunchTemplate& base,
                                           const std::string& name);
@@ -87,6 +89,7 @@ class Machine {
   std::string name_;
   uint32_t cpus_;
   MachineClock clock_;
+  WorkerConfig config_;
   uint32_t life_ = 0;
   std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<Connector> connector_;

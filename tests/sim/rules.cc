@@ -89,6 +89,23 @@ void Rules::check_replay(const State& live, const std::vector<std::vector<Record
                      b.substr(size_t(at), 60)));
 }
 
+void Rules::check_accepted(const State& server) {
+  for (const auto& [id, tasks] : accepted_) {
+    const Job* job = server.find_job(id);
+    if (job == nullptr) {
+      if (!forgotten_.contains(id)) broken(fmt::format("rule 4: job {} was accepted and is gone", id.value));
+      continue;
+    }
+    if (job->task_count() < tasks) {
+      broken(fmt::format("rule 4: {} tasks of job {} were accepted, {} are there", tasks, id.value,
+                         job->task_count()));
+    }
+    if (canceled_.contains(id) && job->active() > 0) {
+      broken(fmt::format("rule 4: job {} was canceled and is active", id.value));
+    }
+  }
+}
+
 void Rules::check_all_ended(const State& server) {
   server.for_each_job([&](const Job& job) {
     if (job.active() == 0) return;

@@ -4,11 +4,11 @@
 //  1. No worker is ever over-committed: no two processes share an index of a resource.
 //  2. An instance runs at most once, and a finished task never runs again.
 //  3. Nothing starts before what it depends on has finished.
+//  4. What was accepted is there after any restart, and what was canceled stays so.
 //  5. Replaying the journal gives the state we have.
 //  6. When the faults stop, every task ends.
 //  8. Two instances of one task never overlap in time.
-// (4, what was accepted is there after any restart, needs a journal that outlives its server; 7, the same
-// seed gives the same trace, is checked by whoever runs a seed twice.)
+// (7, the same seed gives the same trace, is checked by whoever runs a seed twice.)
 #pragma once
 
 #include <map>
@@ -42,6 +42,17 @@ class Rules {
   void pardon_overlap(uint32_t node, TimePoint until) { pardons_[node] = until; }
   void check_replay(const State& live, const std::vector<std::vector<Record>>& commits);
   void check_all_ended(const State& server);
+  // The server has said so to a client.
+  void accepted(JobId job, uint64_t tasks) { accepted_[job] = tasks; }
+  void canceled(JobId job) { canceled_.insert(job); }
+  // Somebody asked for it: it may be there or not.
+  void may_be_forgotten(JobId job) { forgotten_.insert(job); }
+  void forget_all() {
+    accepted_.clear();
+    canceled_.clear();
+    forgotten_.clear();
+  }
+  void check_accepted(const State& server);
   void broken(std::string text) {
     if (!broken_) broken_ = std::move(text);
   }
@@ -54,6 +65,9 @@ class Rules {
   std::map<uint64_t, RunningProcess> running_;
   std::set<Attempt> begun_;
   std::map<uint32_t, TimePoint> pardons_;
+  std::map<JobId, uint64_t> accepted_;  // with the number of tasks
+  std::set<JobId> canceled_;
+  std::set<JobId> forgotten_;
   std::optional<std::string> broken_;
 };
 

@@ -28,7 +28,8 @@ test::ChannelFaults usual_network() {
   return faults;
 }
 
-World::World(uint64_t seed, uint32_t nodes) : random_(seed), network_(random_, usual_network()) {
+World::World(uint64_t seed, bool durable, uint32_t nodes)
+    : random_(seed), network_(random_, usual_network()), durable_(durable) {
   log::configure({false, std::getenv("SIM_LOG") != nullptr ? std::getenv("SIM_LOG") : "error", false, true});
   log::set_sink([this](log::Level level, std::string_view line) {
     if (level != log::Level::kError) return;
@@ -42,6 +43,7 @@ World::World(uint64_t seed, uint32_t nodes) : random_(seed), network_(random_, u
     return MachineClock{between(0ns, 2 * kMostOffset), between(0ns, 2 * kMostOffset) - kMostOffset};
   };
   clock_ = clock();
+  if (durable_) window_ = between(3s, 20s);
   start_server();
   client_connector_ = network_.make_connector("login", kClientAddress);
   for (uint32_t i = 0; i < nodes; ++i) {
@@ -125,6 +127,11 @@ void World::turn_server() {
   server_wake_.reset();
   if (next) server_wake_ = std::max(*next - clock_.mono_offset, now_ + 10us);
   if (steps_ % 32 == 0) server_->state().check_invariants();
+  if (leaving_for_ && server_->finished()) return crash_server(*std::exchange(leaving_for_, {}), [] {});
+  if (!crash_points_.empty() && journal_->commits().size() >= commits_at_crash_ + crash_points_.back()) {
+    crash_points_.pop_back();
+    crash_server(between(1ms, most_down_), [] {});
+  }
 }
 
 void World::turn_client() {
@@ -143,7 +150,20 @@ void World::turn_client() {
     HQ_ASSERT(reply.ok());
     note("reply", reply->id.value, reply->message.index());
     auto asked = asked_.find(reply->id);
-    if (asked != asked_.end() && asked->second.answer) asked->second.answer(reply->message);
+    if (asked == asked_.end()) continue;
+    note_answer(asked->second.request, reply->message);
+    if (asked->second.answer) asked->second.answer(reply->message);
+  }
+}
+
+void World::note_answer(const msg::ClientRequest& request, const msg::ClientReply& reply) {
+  const auto* submit = std::get_if<msg::Submit>(&request);
+  const auto* submitted = std::get_if<msg::Submitted>(&reply);
+  if (submit != nullptr && submitted != nullptr) rules_.accepted(submitted->job, submit->submit.task_count());
+  const auto* results = std::get_if<msg::ItemResults>(&reply);
+  if (!std::holds_alternative<msg::CancelJobs>(request) || results == nullptr) return;
+  for (const msg::ItemResult& item : results->items) {
+    if (item.outcome == msg::ItemResult::Outcome::kOk) rules_.canceled(JobId(item.id));
   }
 }
 
@@ -165,6 +185,9 @@ void World::note_values(const char* what, std::initializer_list<uint64_t> values
 void World::ask(const msg::ClientRequest& request, Answer answer) {
   const RequestId id(++last_request_);
   client_outbox_.push_back(encode(id, request));
+  if (const auto* forget = std::get_if<msg::ForgetJobs>(&request)) {
+    for (const IdArray::Part& part : forget->jobs.ids.parts) rules_.may_be_forgotten(JobId(part.range.first));
+  }
   asked_[id] = {request, std::move(answer)};
   in(0ns, [] {});  // the client looks at it
 }
@@ -185,15 +208,24 @@ void World::start_server() {
   ++server_life_;
   client_router_ = network_.bind(kClientAddress);
   worker_router_ = network_.bind(kWorkerAddress);
-  journal_ = std::make_unique<SlowJournal>(random_, now_);
+  if (!journal_ || !durable_) journal_ = std::make_unique<SlowJournal>(random_, now_, durable_);
+  State restored;
+  for (const auto& commit : journal_->commits()) {
+    for (const Record& record : commit) restored.apply(record);
+  }
+  restored.check_invariants();
+  rules_.check_accepted(restored);
+  commits_at_crash_ = journal_->commits().size();
   server_random_ = std::make_unique<SeededRandom>(random_.next());
   ServerOptions options;
   options.info.server_uid = fmt::format("uid{}", server_life_);
+  options.resume_window = window_;
   server_ = std::make_unique<Server>(
       options,
       ServerPorts{*client_router_, *worker_router_, *journal_, *server_random_,
                   [](const std::string&, const std::string&) { return Result<void>(); }},
-      clock_.at(now_));
+      clock_.at(now_), std::move(restored));
+  server_frozen_until_ = TimePoint{};
   server_wake_ = now_;
   note("server", server_life_);
 }
@@ -201,8 +233,9 @@ void World::start_server() {
 void World::cut_link(const Machine& machine) {
   note("cut", machine.index());
   network_.cut(machine.name());
-  // Both ends hear of it within milliseconds; to stop a program takes a second at most.
-  rules_.pardon_overlap(machine.index(), now_ + 1100ms);
+  // Both ends hear of it within milliseconds; to stop a program takes a second at most. Who can't come back
+  // goes on until the end of its window.
+  rules_.pardon_overlap(machine.index(), now_ + 1100ms + (patient_pardon_ ? window_ + 1s : 0s));
 }
 
 void World::freeze_server(Duration time) {
@@ -216,10 +249,29 @@ void World::crash_server(Duration down, std::function<void()> then) {
   server_.reset();
   client_router_.reset();
   worker_router_.reset();
+  leaving_for_.reset();
+  if (durable_) {
+    journal_->crash();
+  } else {
+    rules_.forget_all();
+  }
   in(down, [this, then = std::move(then)] {
     start_server();
     then();
   });
+}
+
+void World::crash_at_commits(std::vector<uint64_t> commits_between, Duration most_down) {
+  crash_points_ = std::move(commits_between);
+  most_down_ = most_down;
+}
+
+void World::leave_server(Duration down) {
+  if (!server_ || !durable_ || leaving_for_) return;
+  note("leave", down.count());
+  leaving_for_ = down;
+  server_->leave("leaving");
+  server_wake_ = now_;
 }
 
 void World::send_as_worker(const std::string& node, Bytes frame) {
@@ -255,6 +307,7 @@ void World::check_at_end() {
   if (rules_.first_broken()) return;
   if (!server_) return rules_.broken("the server is gone");
   rules_.check_all_ended(server_->state());
+  rules_.check_accepted(server_->state());
   server_->state().check_invariants();
   rules_.check_replay(server_->state(), journal_->commits());
   if (!rules_.running().empty()) rules_.broken("rule 6: processes run though all tasks have ended");

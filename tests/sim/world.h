@@ -31,7 +31,8 @@ class World {
   static constexpr const char* kClientAddress = "server:clients";
   static std::string node_name(uint32_t node) { return "n" + std::to_string(node); }
 
-  explicit World(uint64_t seed, uint32_t nodes = 4);
+  // `durable`: the journal outlives the server, which comes back with it.
+  explicit World(uint64_t seed, bool durable = false, uint32_t nodes = 4);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -61,8 +62,17 @@ class World {
   // The connection of this machine breaks, both ends live on.
   void cut_link(const Machine& machine);
   void freeze_server(Duration time);
-  // It is gone with all it knew; a new one comes after `down`, and `then` is called.
+  // It is gone, with all it knew if the world is not durable; a new one comes after `down`, and `then` is
+  // called.
   void crash_server(Duration down, std::function<void()> then);
+  // The same, each time when so many more turns have been committed, before anything of the last one is safe.
+  void crash_at_commits(std::vector<uint64_t> commits_between, Duration most_down);
+  // It ends in order, to come back.
+  void leave_server(Duration down);
+  void fail_disk(Duration time) { journal_->fail_until(now_ + time); }
+  [[nodiscard]] bool durable() const { return durable_; }
+  // Connections end while peers can't come back in time: see Rules::pardon_overlap.
+  void pardon_for_whole_windows() { patient_pardon_ = true; }
   void step_server_clock(Duration by) { clock_.wall_offset += by; }
   void slow_disk(Duration most) { journal_->set_most(most); }
   // The hello of an earlier session of this worker arrives once more, on a connection of its own.
@@ -98,6 +108,7 @@ class World {
   };
 
   void start_server();
+  void note_answer(const msg::ClientRequest& request, const msg::ClientReply& reply);
   bool step(TimePoint end);
   void wake_all();
   void turn_server();
@@ -117,6 +128,13 @@ class World {
   std::vector<ProgramModel> programs_;
   std::vector<std::string> expected_errors_;
 
+  const bool durable_;
+  Duration window_{0};
+  bool patient_pardon_ = false;
+  std::vector<uint64_t> crash_points_;  // the next one last
+  uint64_t commits_at_crash_ = 0;
+  Duration most_down_{0};
+  std::optional<Duration> leaving_for_;
   uint32_t server_life_ = 0;
   std::unique_ptr<SlowJournal> journal_;
   std::unique_ptr<RouterChannel> client_router_;

@@ -39,6 +39,8 @@ class Client {
   RequestId send(const msg::ClientRequest& request);
   // The next answer to this request; waits for it. A Failed answer is an Error with its message.
   Result<msg::ClientReply> next(RequestId request);
+  // The connection has ended, or could not be made: nothing more is heard.
+  [[nodiscard]] bool lost() const { return lost_; }
   // Waits for `deadline` or the end of the connection, which is an Error.
   Result<void> stay_until(TimePoint deadline);
   // As next(), but gives up at `deadline` with nothing.
@@ -63,6 +65,7 @@ class Client {
   ExplainFailure explain_;
   std::unique_ptr<DealerChannel> channel_;
   bool was_open_ = false;
+  bool lost_ = false;
   uint64_t next_request_ = 1;
   std::deque<Bytes> unsent_;
   std::map<RequestId, std::deque<msg::ClientReply>> answers_;

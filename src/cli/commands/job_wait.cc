@@ -27,9 +27,13 @@ void draw(const msg::JobProgress& progress, Output& output) {
 
 }  // namespace
 
-Result<void> wait_for_jobs(Client& client, const msg::Selection& jobs, bool without_close) {
-  auto done = client.call<msg::WaitFinished>(msg::WaitJobs{jobs, without_close, /*progress=*/false});
-  return done ? Result<void>() : done.error();
+Result<void> wait_for_jobs(Follower& follower, const msg::Selection& jobs, bool without_close) {
+  while (true) {
+    auto done =
+        follower.client().call<msg::WaitFinished>(msg::WaitJobs{jobs, without_close, /*progress=*/false});
+    if (done) return {};
+    if (!follower.come_back()) return done.error();
+  }
 }
 
 Result<bool> print_progress(Answers& answers, Output& output) {
@@ -48,11 +52,26 @@ Result<bool> print_progress(Answers& answers, Output& output) {
   }
 }
 
-Result<void> show_progress_of_submitted(Client& client, JobId id, Output& output) {
-  Answers answers = Answers::to(client, progress_request(selection_of(id)));
-  auto shown = print_progress(answers, output);
+namespace {
+
+// As print_progress(), across restarts of the server.
+Result<bool> follow_progress(Follower& follower, const msg::Selection& jobs, Output& output) {
+  for (bool again = false;; again = true) {
+    Answers answers = Answers::to(follower.client(), progress_request(jobs));
+    auto shown = print_progress(answers, output);
+    // Nothing to wait for any more: that is the end of what was waited for.
+    if (shown) return *shown || again;
+    if (!follower.come_back()) return shown.error();
+  }
+}
+
+}  // namespace
+
+Result<void> show_progress_of_submitted(Follower& follower, JobId id, Output& output) {
+  auto shown = follow_progress(follower, selection_of(id), output);
   if (!shown) return shown.error();
   if (*shown) return {};
+  Client& client = follower.client();
   // All of it was over before we could ask: what is left to show is the end.
   auto job = client.call<msg::JobDetail>(msg::GetJobs{selection_of(id), msg::GetJobs::Tasks::kNone, {}, {}});
   if (!job) return job.error();
@@ -68,7 +87,8 @@ Result<void> show_progress_of_submitted(Client& client, JobId id, Output& output
 int run_job_wait(const JobWaitOptions& options, const CommandContext& context, Output& output) {
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
-  auto waited = wait_for_jobs(*client, selection_of(options.selector), options.without_close);
+  Follower follower(context, std::move(*client));
+  auto waited = wait_for_jobs(follower, selection_of(options.selector), options.without_close);
   if (!waited) return output.print_error(waited.error());
   return output.finish();
 }
@@ -76,8 +96,8 @@ int run_job_wait(const JobWaitOptions& options, const CommandContext& context, O
 int run_job_progress(const JobProgressOptions& options, const CommandContext& context, Output& output) {
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
-  Answers answers = Answers::to(*client, progress_request(selection_of(options.selector)));
-  auto shown = print_progress(answers, output);
+  Follower follower(context, std::move(*client));
+  auto shown = follow_progress(follower, selection_of(options.selector), output);
   if (!shown) return output.print_error(shown.error());
   if (!*shown) log::warn("There are no jobs to wait for");
   return output.finish();

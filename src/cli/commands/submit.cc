@@ -86,9 +86,11 @@ int run_submit(const SubmitOptions& options, const CommandContext& context, Outp
                                 output.style().paint(Color::kGreen, "successfully"), submitted->job.value));
   output.print_json_id(submitted->job.value);
   output.print_quiet(submitted->job.text());
+  if (!options.wait && !options.progress) return output.finish();
   Result<void> waited;
-  if (options.wait) waited = wait_for_jobs(*client, selection_of(submitted->job), /*without_close=*/false);
-  if (options.progress) waited = show_progress_of_submitted(*client, submitted->job, output);
+  Follower follower(context, std::move(*client));
+  if (options.wait) waited = wait_for_jobs(follower, selection_of(submitted->job), /*without_close=*/false);
+  if (options.progress) waited = show_progress_of_submitted(follower, submitted->job, output);
   if (!waited) return output.print_error(waited.error());
   return output.finish();
 }

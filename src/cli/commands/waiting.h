@@ -2,14 +2,15 @@
 #pragma once
 
 #include "cli/commands/context.h"
+#include "cli/commands/follower.h"
 #include "cli/output/formatter.h"
 #include "hq/protocol/client_messages.h"
 
 namespace hq::cli {
 
 // Returns when all of them are done (and closed, unless `without_close`).
-[[nodiscard]] Result<void> wait_for_jobs(Client& client, const msg::Selection& jobs, bool without_close);
+[[nodiscard]] Result<void> wait_for_jobs(Follower& follower, const msg::Selection& jobs, bool without_close);
 // The same for a job that was submitted just now, with the progress line.
-[[nodiscard]] Result<void> show_progress_of_submitted(Client& client, JobId job, Output& output);
+[[nodiscard]] Result<void> show_progress_of_submitted(Follower& follower, JobId job, Output& output);
 
 }  // namespace hq::cli

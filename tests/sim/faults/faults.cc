@@ -119,6 +119,43 @@ void noise(World& world, const Workload&) {
   });
 }
 
+void failing_disk(World& world, const Workload&) {
+  expect_lost_server(world);  // a welcome may come too late
+  now_and_then(world, 3, [&world] { world.fail_disk(world.between(100ms, 6s)); });
+}
+
+void server_restarts(World& world, const Workload&) {
+  expect_lost_server(world);
+  now_and_then(world, 4, [&world] { world.crash_server(world.between(1ms, 4s), [] {}); });
+}
+
+// Some of it outlasts the window of the workers.
+void long_outages(World& world, const Workload&) {
+  expect_lost_server(world);
+  now_and_then(world, 2, [&world] { world.crash_server(world.between(2s, 30s), [] {}); });
+}
+
+void leaving_server(World& world, const Workload&) {
+  expect_lost_server(world);
+  now_and_then(world, 3, [&world] { world.leave_server(world.between(1ms, 4s)); });
+}
+
+// Between any two commits, and again while the cluster comes together.
+void crash_at_commit(World& world, const Workload&) {
+  expect_lost_server(world);
+  std::vector<uint64_t> points;
+  for (int i = 0; i < 8; ++i) points.push_back(1 + world.random().below(i % 2 == 0 ? 6 : 120));
+  world.crash_at_commits(std::move(points), 2s);
+}
+
+// Server and workers at once.
+void killed_all(World& world, const Workload&) {
+  expect_lost_server(world);
+  now_and_then(world, 4, [&world] { world.any_machine().kill(); });
+  now_and_then(world, 3, [&world] { world.any_machine().freeze(world.between(200ms, 8s)); });
+  now_and_then(world, 4, [&world] { world.crash_server(world.between(1ms, 4s), [] {}); });
+}
+
 // Without a journal all is forgotten; the users start again.
 void server_crash(World& world, const Workload& workload) {
   expect_lost_server(world);
@@ -128,10 +165,14 @@ void server_crash(World& world, const Workload& workload) {
 }
 
 void storm(World& world, const Workload& workload) {
-  for (int i = 0; i < 3; ++i) {
-    // The last is the storm itself, and a crash forgets what the others need.
-    const Fault& fault = faults()[1 + world.random().below(faults().size() - 3)];
+  world.pardon_for_whole_windows();
+  for (int i = 0; i < 3;) {
+    // The last is the storm itself.
+    const Fault& fault = faults()[1 + world.random().below(faults().size() - 2)];
+    // A crash without a journal forgets what the others need.
+    if (fault.needs == Needs::kNoJournal || (fault.needs == Needs::kJournal && !world.durable())) continue;
     fault.start(world, workload);
+    ++i;
   }
 }
 
@@ -155,7 +196,13 @@ const std::vector<Fault>& faults() {
       {"hanging-exec", hanging_execs},
       {"slow-disk", slow_disk},
       {"noise", noise},
-      {"server-crash", server_crash},
+      {"failing-disk", failing_disk},
+      {"server-crash", server_crash, Needs::kNoJournal},
+      {"server-restart", server_restarts, Needs::kJournal},
+      {"long-outage", long_outages, Needs::kJournal},
+      {"leaving-server", leaving_server, Needs::kJournal},
+      {"crash-at-commit", crash_at_commit, Needs::kJournal},
+      {"killed-all", killed_all, Needs::kJournal},
       {"storm", storm},
   };
   return all;
@@ -168,6 +215,7 @@ void end_faults(World& world) {
     machine->set_hangs(0, 0ns);
   }
   world.slow_disk(2ms);
+  world.crash_at_commits({}, 0ns);
 }
 
 }  // namespace hq::sim

@@ -11,12 +11,15 @@ void run_arrays(World& world) {
     model.longest = world.between(5ms, 800ms);
     model.fails = world.random().chance(0.3) ? 0.2 : 0;
     model.ignores = 0.2;
+    model.no_exec = world.random().chance(0.2) ? 0.1 : 0;
     const auto count = uint32_t(1 + world.random().below(300));
     msg::Submit submit = submit_of(world, model,
                                    test::submit()
                                        .array(uint32_t(world.random().below(10)), count)
                                        .cpus(1 + world.random().below(2))
                                        .value());
+    // Some of them take longer than they may.
+    if (world.random().chance(0.3)) submit.submit.task.time_limit = world.between(5ms, 800ms);
     if (model.fails > 0 && world.random().chance(0.5)) submit.max_fails = uint32_t(world.random().below(20));
     world.in(world.between(0ns, 3s), [&world, submit] { world.ask(submit); });
   }

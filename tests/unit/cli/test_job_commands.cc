@@ -65,7 +65,7 @@ TEST_CASE("submit --wait returns when the job is done") {
   CHECK(server.run(run_submit, options, OutputMode::kQuiet) == 0);
 
   CHECK(server.out == "7\n");
-  CHECK(server.requests == Texts{"submit", "wait_jobs"});
+  CHECK(server.requests == Texts{"submit", "get_server_info", "wait_jobs"});
 }
 
 TEST_CASE("submit --progress shows the end of a job that was over at once") {
@@ -168,6 +168,43 @@ TEST_CASE("a server that goes away while we wait is an error") {
   server.at(1s, [&] { server.die(); });
 
   CHECK(server.run(run_job_wait, JobWaitOptions{job(1), false}) == 1);
+}
+
+TEST_CASE("a command that waits follows a server that comes back with its journal") {
+  int waits = 0;
+  std::string uid = "abcdef";
+  PlayedServer server([&](const msg::ClientRequest& request) {
+    if (std::holds_alternative<msg::GetServerInfo>(request)) {
+      msg::ServerInfo info;
+      info.server_uid = uid;
+      info.resume_window = 60s;
+      return Replies{info};
+    }
+    if (++waits == 1) return Replies{};
+    return Replies{msg::WaitFinished{}};
+  });
+  server.at(1s, [&] { server.die(); });
+  JobWaitOptions options;
+
+  SUBCASE("after a while") {
+    server.at(20s, [&] { server.start(); });
+    CHECK(server.run(run_job_wait, options) == 0);
+    CHECK(waits == 2);
+    CHECK(server.elapsed() < 25s);
+  }
+  SUBCASE("but not another one") {
+    server.at(20s, [&] {
+      uid = "other";
+      server.start();
+    });
+    CHECK(server.run(run_job_wait, options) == 1);
+    CHECK(waits == 1);
+  }
+  SUBCASE("and not for ever") {
+    CHECK(server.run(run_job_wait, options) == 1);
+    CHECK(server.elapsed() > 60s);
+    CHECK(server.elapsed() < 70s);
+  }
 }
 
 }  // namespace

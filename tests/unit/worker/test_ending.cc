@@ -196,3 +196,30 @@ TEST_CASE("a worker whose launcher died tells why and exits with 1") {
   CHECK(w.worker->exit_code() == 1);
   CHECK(w.worker->final_error());
 }
+
+TEST_CASE("while the server is away an idle worker ends by its own idle timeout, a busy one does not") {
+  World w;
+  w.options.config.idle_timeout = 5s;
+  w.register_worker(true, 600s);
+  w.advance(7s);
+  CHECK_FALSE(w.worker->finished());  // the server is there: it decides
+  w.network.new_links = DealerChannel::State::kClosed;
+
+  SUBCASE("idle") {
+    w.close_link();
+    w.advance(6s);
+    REQUIRE(w.worker->finished());
+    CHECK(w.worker->exit_code() == 0);
+  }
+  SUBCASE("busy, then with a result that nobody has heard of") {
+    w.say(task(1).message());
+    w.say(msg::RunTasks{{slot(1, 7)}});
+    w.close_link();
+    w.advance(60s);
+    CHECK_FALSE(w.worker->finished());
+    w.launcher.end(w.launcher.running().at(0));
+    w.turn();
+    w.advance(60s);
+    CHECK_FALSE(w.worker->finished());
+  }
+}
