@@ -34,7 +34,8 @@ void Server::Impl::schedule() {
   if (!away.empty())
     std::set_union(closed.begin(), closed.end(), away.begin(), away.end(),
                    std::inserter(unreachable, unreachable.end()));
-  const Placement placement = plan({state, now_.wall, away.empty() ? closed : unreachable, retracting});
+  const Placement placement = plan({state, now_.wall, away.empty() ? closed : unreachable, retracting,
+                                    nullptr, ports.journal.status().last_commit_took});
   for (const Placed& placed : placement.placed) hand_out(placed);
   for (const Retraction& retraction : placement.retractions) {
     WorkerSession* session = sessions.of(retraction.worker);

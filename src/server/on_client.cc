@@ -77,7 +77,7 @@ constexpr Duration kWorthTelling = 1s;  // of waiting for the disk
 
 std::optional<std::string> Server::Impl::refuse_for_room() {
   if (auto room = ports.journal.make_room(request_bytes); !room) {
-    return "The journal can't take more now: " + room.error().message;
+    return "Nothing new is accepted now: " + room.error().message;
   }
   return std::nullopt;
 }

@@ -22,6 +22,7 @@ class HeldJournal final : public Journal {
     JournalStatus status;
     status.trouble = trouble;
     if (committed_ < commits_.size()) status.waiting = waiting;
+    status.last_commit_took = took;
     return status;
   }
   [[nodiscard]] bool overfull() const override { return full; }
@@ -47,6 +48,7 @@ class HeldJournal final : public Journal {
 
   std::string trouble;  // why nothing can be written
   Duration waiting{0};  // of what is held
+  Duration took{0};     // the last commit
   bool full = false;
   [[nodiscard]] const std::vector<std::vector<Record>>& commits() const { return commits_; }
 

@@ -24,6 +24,8 @@ struct PlanInput {
   const std::set<WorkerId>& retracting;
   // If given, only these workers can have changed since the last full plan.
   const std::set<WorkerId>* only = nullptr;
+  // How long it takes lately until what is handed out is safe, and leaves.
+  Duration commit_time{0};
 };
 
 struct Placed {

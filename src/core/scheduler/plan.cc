@@ -132,8 +132,10 @@ class Planner {
       if (!could_run(variants[0], worker, in_.now) || is_blocked(variants[0], room)) continue;
       const double at_once =
           double(std::min<uint64_t>(fit_count(variants[0], worker.total, worker.total), kMaxBacklog));
+      // What we send may have to wait for the commit under way and for its own.
+      const double seconds = kBacklogSeconds + 2 * std::chrono::duration<double>(in_.commit_time).count();
       const double depth =
-          std::floor(std::min(double(kMaxBacklog), at_once * kBacklogSeconds / std::max(mean, 1e-6F)));
+          std::floor(std::min(double(kMaxBacklog), at_once * seconds / std::max(mean, 1e-6F)));
       const auto target = uint64_t(depth);
       if (room.backlog * 2 > target) continue;  // topped up when half is gone: few, larger messages
       const uint64_t n = target - room.backlog;

@@ -222,7 +222,7 @@ TEST_CASE("without room in the journal nothing is accepted, and the cause is tol
 
   msg::Submit message;
   message.submit = submit().value();
-  const std::string refusal = "The journal can't take more now: " + s.journal.trouble;
+  const std::string refusal = "Nothing new is accepted now: " + s.journal.trouble;
   CHECK(s.refusal(message) == refusal);
   CHECK(s.ask<msg::Failed>(msg::OpenJob{}).message == refusal);
   CHECK(s.ask<msg::ServerInfo>(msg::GetServerInfo{}).journal_trouble == s.journal.trouble);
@@ -337,4 +337,22 @@ TEST_CASE("clients that wait for jobs are told when the server stops for good") 
   const auto replies = s.replies(waiter);
   REQUIRE(replies.size() == 1);
   CHECK(std::holds_alternative<msg::Failed>(replies[0].message));
+}
+
+TEST_CASE("workers get a longer backlog when commits take long") {
+  auto backlog_with = [](Duration commit) {
+    TestServer s(true);
+    s.journal.took = commit;
+    TestWorker& w = s.add_worker(1);
+    const JobId job = s.submit(submit().array(1, 1000));
+    const uint32_t first = w.runs().at(0).ids.first;
+    msg::EndedTask quick = w.end_of(job, first);
+    quick.usage.ran_s = 0.1F;
+    w.say(msg::Report{++w.reports, {}, {quick}});
+    s.settle();
+    return s.worker(w).backlog;
+  };
+  CHECK(backlog_with(0s) == 0);
+  CHECK(backlog_with(1s) >= 10);
+  CHECK(backlog_with(60s) == 999 - 1);
 }
