@@ -16,7 +16,7 @@ constexpr size_t kMaxInventory = 10'000'000;  // tasks in all pages of one hello
 constexpr size_t kMaxLastLines = 20;          // of a worker's log
 constexpr size_t kMaxLastLine = 500;          // bytes
 constexpr size_t kWorkersWithLastLines = 1000;
-constexpr Duration kHelloGrace = 500ms;  // for a new hello after a closed connection
+constexpr Duration kHelloGrace = 500ms;   // for a new hello after a closed connection
 constexpr Duration kHeartbeatSlack = 1s;  // a living worker's heartbeat is no later than that
 
 std::string loss_text(LossReason reason) {
