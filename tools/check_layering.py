@@ -26,8 +26,8 @@ USES = {
     "cli": "base core protocol transport journal os batch stream server worker client dashboard",
 }
 PORTS = {
-    "server": "transport/channel.h journal/journal.h batch/batch_system.h stream/stream.h",
-    "worker": "transport/channel.h os/process.h os/hardware.h stream/task_output.h stream/format.h",
+    "server": "transport/channel.h journal/journal.h batch/batch_system.h stream/log_store.h stream/output_peek.h stream/format.h stream/batch.h",
+    "worker": "transport/channel.h os/process.h os/hardware.h stream/task_output.h stream/output_peek.h stream/format.h",
     "client": "transport/channel.h",
 }
 # Library headers, and where they may be included: a folder (ends in /) or the beginning of a file name.

@@ -18,6 +18,8 @@
 #include "hq/os/signals.h"
 #include "hq/protocol/limits.h"
 #include "hq/server/server.h"
+#include "hq/stream/log_store.h"
+#include "hq/stream/output_peek.h"
 #include "hq/transport/zmq.h"
 
 namespace hq::cli {
@@ -158,6 +160,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   auto signals = SignalQueue::open_for_service();
   if (!signals) return signals.error();
   if (auto raised = raise_nofile_limit(); !raised) log::warn("Open files: " + raised.error().message);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that must not grow is an error of that write
   auto transport = Transport::make();
   if (!transport) return transport.error();
   auto clients = bind(**transport, *access, Role::kClient);
@@ -185,15 +188,22 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   server_options.info = {access->server_uid,   access->client->host, access->client->port,
                          access->worker->host, access->worker->port, HQ_VERSION,
                          uint32_t(getpid()),   clock.now().wall,     options.journal};
-  Server server(server_options,
-                {*clients->channel, *workers->channel, journal->journal(), random, write_whole_file},
-                clock.now(), journal->take_state());
+  auto logs = make_log_files();
+  if (!logs) return logs.error();
+  auto peeker = make_output_peeker();
+  if (!peeker) return peeker.error();
+  Server server(
+      server_options,
+      {*clients->channel, *workers->channel, journal->journal(), random, write_whole_file, **logs, **peeker},
+      clock.now(), journal->take_state());
   print_server_info(server_options.info, dir.path, output);
   if (const int failed = output.finish(); failed != 0) return failed;
 
   FdReactor& reactor = (*transport)->reactor();
   reactor.add_fd(signals->fd());
   if (journal->wake_fd() >= 0) reactor.add_fd(journal->wake_fd());
+  reactor.add_fd((*logs)->event_fd());
+  reactor.add_fd((*peeker)->event_fd());
   std::optional<TimePoint> deadline = server.turn(clock.now());
   std::optional<int> leaves_by;
   while (!server.finished()) {
@@ -214,6 +224,8 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   }
   reactor.remove_fd(signals->fd());
   if (journal->wake_fd() >= 0) reactor.remove_fd(journal->wake_fd());
+  reactor.remove_fd((*logs)->event_fd());
+  reactor.remove_fd((*peeker)->event_fd());
   if (leaves_by) die_by(*leaves_by, journal->owned());
   if (server.left()) return 0;
   if (auto cleared = clear_current(dir, *numbered); !cleared) {

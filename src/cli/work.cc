@@ -19,6 +19,7 @@
 #include "hq/os/manager.h"
 #include "hq/os/signals.h"
 #include "hq/protocol/limits.h"
+#include "hq/stream/output_peek.h"
 #include "hq/stream/spool.h"
 #include "hq/transport/zmq.h"
 #include "hq/worker/recent_lines.h"
@@ -137,6 +138,8 @@ SpoolOptions spool_options() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   SpoolOptions options;
+  if (const char* level = std::getenv("HQ_STREAM_ZSTD"))
+    options.zstd_level = std::clamp(std::atoi(level), 0, 19);
   options.max_tasks = size_t(limit.rlim_cur > 2 * kOthers ? (limit.rlim_cur - kOthers) / 2 : kOthers / 2);
   return options;
 }
@@ -215,12 +218,15 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   worker_options.set_fence = [&](std::optional<Duration> within) { (*launcher)->set_fence(within); };
   auto spool = make_spool(spool_options());
   if (!spool) return spool.error();
-  Worker worker(worker_options, {*connector, **launcher, **spool, random}, clock.now());
+  auto peeker = make_output_peeker();
+  if (!peeker) return peeker.error();
+  Worker worker(worker_options, {*connector, **launcher, **spool, **peeker, random}, clock.now());
 
   FdReactor& reactor = (*transport)->reactor();
   reactor.add_fd(signals->fd());
   reactor.add_fd((*launcher)->event_fd());
   reactor.add_fd((*spool)->event_fd());
+  reactor.add_fd((*peeker)->event_fd());
   const WallTime started = clock.now().wall;
   std::optional<TimePoint> deadline = worker.turn(clock.now());
   while (!worker.finished()) {
@@ -238,6 +244,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   reactor.remove_fd(signals->fd());
   reactor.remove_fd((*launcher)->event_fd());
   reactor.remove_fd((*spool)->event_fd());
+  reactor.remove_fd((*peeker)->event_fd());
   if (worker.exit_code() == 0 || !worker.final_error()) return worker.exit_code();
   Error error = *worker.final_error();
   if (!error.message.starts_with(kLookupFailed)) return error;

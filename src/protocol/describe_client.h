@@ -138,6 +138,18 @@ void describe(V& v, S& s) {
   v.field("force", s.force);
 }
 
+template <>
+inline constexpr std::string_view kTypeName<msg::ReadOutput> = "read_output";
+template <class V, Is<msg::ReadOutput> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("task", s.task);
+  v.field("channel", s.channel);
+  v.field("position", s.position);
+  v.field("from_end", s.from_end);
+  v.field("most", s.most);
+}
+
 // --- replies -------------------------------------------------------------------------------------------
 
 template <>
@@ -308,6 +320,20 @@ inline constexpr std::string_view kTypeName<msg::WorkerNotFound> = "worker_not_f
 template <class V, Is<msg::WorkerNotFound> S>
 void describe(V& v, S& s) {
   v.field("worker", s.worker);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::OutputPiece> = "output_piece";
+template <class V, Is<msg::OutputPiece> S>
+void describe(V& v, S& s) {
+  v.field("state", s.state);
+  v.field("instance", s.instance);
+  v.field("started", s.started);
+  v.field("kept", s.kept);
+  v.field("position", s.position);
+  v.field("length", s.length);
+  v.field("bytes", s.bytes);
+  v.field("errnum", s.errnum);
 }
 
 }  // namespace hq

@@ -85,6 +85,7 @@ void describe(V& v, S& s) {
   v.field("entries", s.entries);
   v.field("graph", s.graph);
   v.field("stream_path", s.stream_path);
+  v.field("log_path", s.log_path);
 }
 
 template <class V, Is<ResourceItem> S>

@@ -19,6 +19,8 @@ template <>
 inline constexpr std::array<std::string_view, 6> kEnumNames<TaskState>{"waiting", "running",  "finished",
                                                                        "failed",  "canceled", "aborted"};
 template <>
+inline constexpr std::array<std::string_view, 2> kEnumNames<msg::ReadOutput::Channel>{"stdout", "stderr"};
+template <>
 inline constexpr std::array<std::string_view, 3> kEnumNames<PinMode>{"none", "taskset", "omp"};
 template <>
 inline constexpr std::array<std::string_view, 3> kEnumNames<StdioSpec::Kind>{"file", "null", "stream"};

@@ -18,6 +18,9 @@ enum class Kind : uint8_t {
   kReturned = 3,
   kHeartbeat = 4,
   kGoodbye = 5,
+  kOutputHello = 6,
+  kOutputData = 7,
+  kOutputPeeked = 8,
   kWelcome = 17,
   kRefused = 18,
   kHelloPlease = 19,
@@ -29,6 +32,9 @@ enum class Kind : uint8_t {
   kAck = 25,
   kHeartbeatAck = 26,
   kStopWorker = 27,
+  kOutputWelcome = 28,
+  kOutputKept = 29,
+  kPeekOutput = 30,
 };
 
 // A message's kind and how many fields follow kind and session.
@@ -55,7 +61,7 @@ inline constexpr Layout kLayout<msg::Refused>{Kind::kRefused, 1};
 template <>
 inline constexpr Layout kLayout<msg::HelloPlease>{Kind::kHelloPlease, 0};
 template <>
-inline constexpr Layout kLayout<msg::Define>{Kind::kDefine, 8};
+inline constexpr Layout kLayout<msg::Define>{Kind::kDefine, 9};
 template <>
 inline constexpr Layout kLayout<msg::Undefine>{Kind::kUndefine, 1};
 template <>
@@ -70,6 +76,18 @@ template <>
 inline constexpr Layout kLayout<msg::HeartbeatAck>{Kind::kHeartbeatAck, 1};
 template <>
 inline constexpr Layout kLayout<msg::StopWorker>{Kind::kStopWorker, 1};
+template <>
+inline constexpr Layout kLayout<msg::OutputHello>{Kind::kOutputHello, 2};
+template <>
+inline constexpr Layout kLayout<msg::OutputData>{Kind::kOutputData, 5};
+template <>
+inline constexpr Layout kLayout<msg::OutputPeeked>{Kind::kOutputPeeked, 5};
+template <>
+inline constexpr Layout kLayout<msg::PeekOutput>{Kind::kPeekOutput, 11};
+template <>
+inline constexpr Layout kLayout<msg::OutputWelcome>{Kind::kOutputWelcome, 3};
+template <>
+inline constexpr Layout kLayout<msg::OutputKept>{Kind::kOutputKept, 3};
 
 // --- writing
 // -------------------------------------------------------------------------------------------------
@@ -135,6 +153,7 @@ struct FieldsWriter {
     w.text(m.job_name);
     put(w, m.stream_path);
     put(w, *m.task);
+    put(w, m.log_path);
   }
   void operator()(const msg::Undefine& m) const { put(w, m.definitions); }
   void operator()(const msg::RunTasks& m) const { put_table(w, m.runs); }
@@ -150,6 +169,54 @@ struct FieldsWriter {
   void operator()(const msg::Ack& m) const { w.uint(m.report); }
   void operator()(const msg::HeartbeatAck& m) const { w.uint(m.counter); }
   void operator()(const msg::StopWorker& m) const { w.uint(uint64_t(m.reason)); }
+  void operator()(const msg::OutputHello& m) const {
+    w.uint(m.worker_uid.value);
+    w.uint(m.counter);
+  }
+  void operator()(const msg::OutputData& m) const {
+    w.uint(m.number);
+    w.uint(m.job.value);
+    w.uint(m.job_uid.value);
+    w.text(m.log_path);
+    w.text(m.records);
+  }
+  void operator()(const msg::OutputPeeked& m) const {
+    w.uint(m.number);
+    w.uint(m.position);
+    w.uint(m.length);
+    w.text(m.bytes);
+    w.uint(uint64_t(uint32_t(m.errnum)));
+  }
+  void operator()(const msg::PeekOutput& m) const {
+    w.uint(m.number);
+    w.uint(m.kind);
+    w.text(m.path);
+    w.text(m.server_uid);
+    w.uint(m.job.value);
+    w.uint(m.task.value);
+    w.uint(m.instance.value);
+    w.uint(m.channel);
+    w.uint(m.position);
+    w.boolean(m.from_end);
+    w.uint(m.most);
+  }
+  void operator()(const msg::OutputWelcome& m) const {
+    w.uint(m.last);
+    w.uint(m.window);
+    w.array(m.pending.size());
+    for (uint64_t number : m.pending) w.uint(number);
+  }
+  void operator()(const msg::OutputKept& m) const {
+    w.uint(m.number);
+    w.uint(m.window);
+    w.array(m.failures.size());
+    for (const msg::OutputFailure& failure : m.failures) {
+      w.array(3);
+      w.uint(failure.task.value);
+      w.uint(failure.instance.value);
+      w.text(failure.why);
+    }
+  }
 };
 
 template <class Variant>
@@ -274,6 +341,7 @@ Result<void> read(WireReader& r, msg::Define& m) {
   TaskDescription task;
   auto described = read_map(r, "task", task);
   m.task = std::make_shared<const TaskDescription>(std::move(task));
+  if (described && !r.take_nil()) m.log_path = r.text("log_path");
   return described;
 }
 
@@ -313,6 +381,67 @@ Result<void> read(WireReader& r, msg::HeartbeatAck& m) {
 
 Result<void> read(WireReader& r, msg::StopWorker& m) {
   m.reason = read_enum(r, "reason", msg::StopWorker::Reason::kServerStops);
+  return {};
+}
+
+Result<void> read(WireReader& r, msg::OutputHello& m) {
+  m.worker_uid = WorkerUid(read_u64(r, "worker_uid"));
+  m.counter = read_u64(r, "counter");
+  return {};
+}
+
+Result<void> read(WireReader& r, msg::OutputData& m) {
+  m.number = read_u64(r, "number");
+  m.job = JobId(r.uint32("job"));
+  m.job_uid = JobUid(read_u64(r, "job_uid"));
+  m.log_path = r.text("log_path");
+  m.records = r.text("records");
+  return {};
+}
+
+Result<void> read(WireReader& r, msg::OutputPeeked& m) {
+  m.number = read_u64(r, "number");
+  m.position = read_u64(r, "position");
+  m.length = read_u64(r, "length");
+  m.bytes = r.text("bytes");
+  m.errnum = int32_t(r.uint("errnum", INT32_MAX));
+  return {};
+}
+
+Result<void> read(WireReader& r, msg::PeekOutput& m) {
+  m.number = read_u64(r, "number");
+  m.kind = uint8_t(r.uint("kind", 1));
+  m.path = r.text("path");
+  m.server_uid = r.text("server_uid");
+  m.job = JobId(r.uint32("job"));
+  m.task = TaskId(r.uint32("task"));
+  m.instance = InstanceId(r.uint32("instance"));
+  m.channel = uint8_t(r.uint("channel", 1));
+  m.position = read_u64(r, "position");
+  m.from_end = r.boolean("from_end");
+  m.most = r.uint32("most");
+  return {};
+}
+
+Result<void> read(WireReader& r, msg::OutputWelcome& m) {
+  m.last = read_u64(r, "last");
+  m.window = read_u64(r, "window");
+  const uint32_t count = r.array("pending");
+  for (uint32_t i = 0; i < count && r.ok(); ++i) m.pending.push_back(read_u64(r, "pending"));
+  return {};
+}
+
+Result<void> read(WireReader& r, msg::OutputKept& m) {
+  m.number = read_u64(r, "number");
+  m.window = read_u64(r, "window");
+  const uint32_t count = r.array("failures");
+  for (uint32_t i = 0; i < count && r.ok(); ++i) {
+    if (r.array("failures") != 3) r.fail("failures", "needs task, instance and cause");
+    msg::OutputFailure& failure = m.failures.emplace_back();
+    failure.task = TaskId(r.uint32("task"));
+    failure.instance = InstanceId(r.uint32("instance"));
+    failure.why = r.text("why");
+  }
   return {};
 }
 
@@ -386,6 +515,12 @@ Result<Addressed<msg::FromWorker>> decode_from_worker(BytesView bytes) {
       return finish<msg::Heartbeat, msg::FromWorker>(*frame, "heartbeat");
     case Kind::kGoodbye:
       return finish<msg::Goodbye, msg::FromWorker>(*frame, "goodbye");
+    case Kind::kOutputHello:
+      return finish<msg::OutputHello, msg::FromWorker>(*frame, "output_hello");
+    case Kind::kOutputData:
+      return finish<msg::OutputData, msg::FromWorker>(*frame, "output_data");
+    case Kind::kOutputPeeked:
+      return finish<msg::OutputPeeked, msg::FromWorker>(*frame, "output_peeked");
     default:
       return unknown_kind(frame->kind);
   }
@@ -417,6 +552,12 @@ Result<Addressed<msg::ToWorker>> decode_to_worker(BytesView bytes) {
       return finish<msg::HeartbeatAck, msg::ToWorker>(*frame, "heartbeat_ack");
     case Kind::kStopWorker:
       return finish<msg::StopWorker, msg::ToWorker>(*frame, "stop_worker");
+    case Kind::kOutputWelcome:
+      return finish<msg::OutputWelcome, msg::ToWorker>(*frame, "output_welcome");
+    case Kind::kOutputKept:
+      return finish<msg::OutputKept, msg::ToWorker>(*frame, "output_kept");
+    case Kind::kPeekOutput:
+      return finish<msg::PeekOutput, msg::ToWorker>(*frame, "peek_output");
     default:
       return unknown_kind(frame->kind);
   }

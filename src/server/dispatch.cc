@@ -59,6 +59,7 @@ void Server::Impl::define(WorkerSession& session, const TaskGroup& group, uint64
   define.submit_dir = group.submit().submit_dir;
   define.job_name = job.name;
   define.stream_path = group.submit().stream_path;
+  define.log_path = group.submit().log_path;
   // Shares ownership of the whole submit; points at the one description.
   define.task = std::shared_ptr<const TaskDescription>(group.submit_ptr(), &group.description(position));
   send(session.peer, session.session, define);

@@ -15,6 +15,7 @@
 #include "hq/protocol/worker_codec.h"
 #include "hq/server/server.h"
 #include "server/outbox.h"
+#include "server/outputs.h"
 #include "server/pages.h"
 #include "server/sessions.h"
 #include "server/waiters.h"
@@ -86,6 +87,24 @@ struct Server::Impl {
   void plan_late_probe();
   void on_gone(PeerId peer);
 
+  // --- output that is kept here (output.cc) ----------------------------------------------------------------
+  void on_output_hello(PeerId from, SessionId number, const msg::OutputHello& hello);
+  void on_output_data(PeerId from, msg::OutputData&& data);
+  // Rests on no commit, and nothing of it may be lost.
+  void send_output(PeerId peer, SessionId session, const msg::ToWorker& message);
+  void confirm_output();
+  void on_batch_done(const LogBatchDone& done);
+  bool drop_output_peer(PeerId peer);
+
+  // --- clients that look at output (peek.cc)
+  // ----------------------------------------------------------------
+  [[nodiscard]] std::optional<PeekTarget> target_of(const Job& job, const Job::Place& place, TaskId id,
+                                                    OutputChannel channel) const;
+  void on_peeked(WorkerSession& session, msg::OutputPeeked&& peeked);
+  void answer_peek(Peeked&& peeked);
+  void take_peeked();
+  void give_up_peeks();
+
   // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
   void schedule();
   void hand_out(const Placed& placed);
@@ -107,6 +126,7 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::ListWorkers&& request);
   void on(PeerId from, RequestId id, msg::GetWorkers&& request);
   void on(PeerId from, RequestId id, msg::StopWorkers&& request);
+  void on(PeerId from, RequestId id, msg::ReadOutput&& request);
   void abort_hopeless(JobId job);
   void pump_pages();
 
@@ -121,6 +141,16 @@ struct Server::Impl {
   ServerPorts ports;
   State state;
   Sessions sessions;
+  Outputs outputs;
+  struct PendingPeek {
+    PeerId client;
+    RequestId request;
+    msg::OutputPiece piece;  // as far as it is known
+    TimePoint until{};
+    WorkerId worker;  // that was asked; 0: we look ourselves
+  };
+  std::map<PeekId, PendingPeek> peeks;
+  uint64_t last_peek = 0;
   Outbox to_workers;
   Outbox to_clients;
   Waiters waiters;

@@ -75,6 +75,7 @@ SubmitDescription reduced(const SubmitDescription& submit) {
   out.ids = submit.ids;
   out.task = submit.task;
   out.stream_path = submit.stream_path;
+  out.log_path = submit.log_path;
   reduce(out.task.program);
   return out;
 }

@@ -32,6 +32,7 @@ void Server::Impl::on_timer() {
     judge_silence();
     end_fences();
     judge_idleness();
+    give_up_peeks();
   }
   for (PeerId peer : acks_due) {
     WorkerSession* session = sessions.find(peer);

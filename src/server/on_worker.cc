@@ -45,6 +45,12 @@ void Server::Impl::on_worker_frame(PeerId from, BytesView frame) {
     on_hello(from, std::move(*hello));
     return;
   }
+  if (auto* hello = std::get_if<msg::OutputHello>(&decoded->message)) {
+    return on_output_hello(from, decoded->session, *hello);
+  }
+  if (auto* data = std::get_if<msg::OutputData>(&decoded->message)) {
+    return on_output_data(from, std::move(*data));
+  }
   WorkerSession* session = sessions.find(from);
   if (session == nullptr || session->worker.value == 0) {
     send_now(from, SessionId(0), msg::HelloPlease{});
@@ -61,6 +67,8 @@ void Server::Impl::on_worker_frame(PeerId from, BytesView frame) {
     on_returned(*session, *returned);
   } else if (auto* heartbeat = std::get_if<msg::Heartbeat>(&decoded->message)) {
     on_heartbeat(*session, *heartbeat);
+  } else if (auto* peeked = std::get_if<msg::OutputPeeked>(&decoded->message)) {
+    on_peeked(*session, std::move(*peeked));
   } else if (auto* goodbye = std::get_if<msg::Goodbye>(&decoded->message)) {
     on_goodbye(*session, *goodbye);
   }
@@ -431,6 +439,9 @@ void Server::Impl::probe_workers() {
   for (const auto& [peer, session] : sessions.all()) {
     if (ports.workers.send(peer, {}) == SendStatus::kGone) gone.push_back(peer);
   }
+  for (const auto& [peer, worker] : outputs.by_peer) {
+    if (ports.workers.send(peer, {}) == SendStatus::kGone) gone.push_back(peer);
+  }
   for (PeerId peer : gone) on_gone(peer);
 }
 
@@ -443,6 +454,7 @@ void Server::Impl::plan_late_probe() {
 }
 
 void Server::Impl::on_gone(PeerId peer) {
+  if (drop_output_peer(peer)) return;
   WorkerSession* session = sessions.find(peer);
   if (session == nullptr) return;
   if (session->worker.value == 0) {

@@ -93,6 +93,8 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
   now_ = without_steps(now);
   read_workers();
   read_clients();
+  confirm_output();
+  take_peeked();
   on_timer();
   if (wake_scheduler || (schedule_at && *schedule_at <= now_.mono)) schedule();
   if (stopping && !stop_recorded) {

@@ -28,6 +28,9 @@ class Keeper {
   virtual std::optional<Failure> open() = 0;
   // Keeps all that was put, however long that takes.
   virtual std::optional<Failure> flush() = 0;
+  // Number of the last packet that flush() has handed over; what was put before is safe with its
+  // confirmation. 0: it is safe already.
+  [[nodiscard]] virtual uint64_t handed_over() const { return 0; }
   // Nothing runs and nothing has come for a while; or nothing more will come (`last`).
   virtual void rest(bool last) = 0;
 };

@@ -142,7 +142,7 @@ bool Lane::turn() {
 void Lane::take(Command& command) {
   if (command.kind == Command::Kind::kStart) {
     if (auto failure = keeper_->open()) {
-      events_.push_back({command.id, failure->why});
+      events_.push_back({command.id, failure->why, 0});
       return;
     }
     Stream& stream = streams_[command.id];
@@ -308,7 +308,7 @@ void Lane::fail(const std::vector<StreamKey>& lost, bool all, const std::string&
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   for (OutputId id : ids) {
-    events_.push_back({id, why});
+    events_.push_back({id, why, 0});
     std::erase_if(ended_, [&](const auto& item) { return item.first == id; });
     drop(id);
   }
@@ -320,7 +320,7 @@ void Lane::flush() {
   if (auto failure = keeper_->flush()) fail(failure->lost, failure->all, failure->why);
   for (const auto& [id, key] : std::exchange(ended_, {})) {
     by_key_.erase(key);
-    events_.push_back({id, std::nullopt});
+    events_.push_back({id, std::nullopt, keeper_->handed_over()});
   }
 }
 

@@ -250,8 +250,10 @@ Result<std::vector<IndexEntry>> OutputFileReader::find(JobId job, std::optional<
   return all;
 }
 
-// Where the records of an attempt are, the last one first. False when one of them can't be read.
-bool OutputFileReader::follow_chain(const IndexEntry& entry, std::vector<uint64_t>& places) const {
+// Where the records of an attempt are, the last one first, back to the one with `position`. False when one of
+// them can't be read.
+bool OutputFileReader::follow_chain(const IndexEntry& entry, OutputChannel channel, uint64_t position,
+                                    std::vector<uint64_t>& places) const {
   for (uint64_t at = entry.last; at != 0;) {
     const auto record = header_at(at);
     if (!record) return false;
@@ -271,6 +273,9 @@ bool OutputFileReader::follow_chain(const IndexEntry& entry, std::vector<uint64_
       return false;
     }
     if (previous >= at) return false;
+    const bool reached = record->kind == RecordKind::kData && record->channel == channel &&
+                         record->position <= position && position > 0;
+    if (reached) return true;
     at = previous;
   }
   return true;
@@ -298,11 +303,11 @@ void OutputFileReader::read_place(const IndexEntry& entry, uint64_t at, OutputCh
 }
 
 Result<std::vector<Damage>> OutputFileReader::read(const IndexEntry& entry, OutputChannel channel,
-                                                   const Sink& sink, uint64_t position) const {
+                                                   const Sink& sink, uint64_t position, uint64_t most) const {
   std::vector<Damage> damages;
   if (entry.length[size_t(channel)] <= position) return damages;
   std::vector<uint64_t> places;
-  if (!follow_chain(entry, places)) {
+  if (!follow_chain(entry, channel, position, places)) {
     // Some record is damaged: the others are found by going through the file.
     places.clear();
     auto seen = visit(Payloads::kSkip, [&](const RecordHeader& record, uint64_t at, BytesView) {
@@ -315,8 +320,13 @@ Result<std::vector<Damage>> OutputFileReader::read(const IndexEntry& entry, Outp
     });
     std::reverse(places.begin(), places.end());
   }
-  for (auto at = places.rbegin(); at != places.rend(); ++at) {
-    read_place(entry, *at, channel, position, sink, damages);
+  uint64_t given = 0;
+  const auto count = [&](BytesView bytes) {
+    given += bytes.size();
+    sink(bytes);
+  };
+  for (auto at = places.rbegin(); at != places.rend() && given < most; ++at) {
+    read_place(entry, *at, channel, position, count, damages);
   }
   return damages;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <deque>
 #include <map>
@@ -12,40 +13,53 @@
 
 #include "stream/file_keeper.h"
 #include "stream/lane.h"
+#include "stream/log_keeper.h"
 
 namespace hq {
 
 namespace {
 
 constexpr Duration kCloseWait = 5s;
+// More places than this lose their thread while no task streams there; the next task begins a new file.
+constexpr size_t kMostPlaces = 64;
 
 // What the lanes tell; outlives the spool if one of them hangs.
 struct Mailbox {
   explicit Mailbox(UniqueFd descriptor) : fd(std::move(descriptor)) {}
   const UniqueFd fd;
+  std::atomic<bool> woken{false};
   std::mutex mutex;
   std::deque<OutputEvent> events;
 
+  void wake() {
+    const uint64_t one = 1;
+    if (!woken.exchange(true)) [[maybe_unused]]
+      ssize_t put = ::write(fd.get(), &one, sizeof one);
+  }
+  void clear() {
+    uint64_t number = 0;
+    if (woken.exchange(false)) [[maybe_unused]]
+      ssize_t got = ::read(fd.get(), &number, sizeof number);
+  }
   void add(std::vector<OutputEvent> more) {
-    bool wake = false;
     {
       std::lock_guard lock(mutex);
-      wake = events.empty();
       events.insert(events.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     }
-    const uint64_t one = 1;
-    if (wake) [[maybe_unused]]
-      ssize_t put = ::write(fd.get(), &one, sizeof one);
+    wake();
   }
 };
 
 class ThreadedSpool final : public Spool {
  public:
   ThreadedSpool(const SpoolOptions& options, std::shared_ptr<Mailbox> mailbox)
-      : options_(options), mailbox_(std::move(mailbox)) {}
+      : options_(options),
+        mailbox_(std::move(mailbox)),
+        link_(std::make_shared<LogLink>([mailbox = mailbox_] { mailbox->wake(); })) {}
   ThreadedSpool(const ThreadedSpool&) = delete;
   ThreadedSpool& operator=(const ThreadedSpool&) = delete;
   ~ThreadedSpool() override {
+    link_->close();
     for (auto& [place, lane] : lanes_) lane->close();
     const auto until = std::chrono::steady_clock::now() + kCloseWait;
     for (auto& [place, lane] : lanes_) {
@@ -58,54 +72,127 @@ class ThreadedSpool final : public Spool {
   void start(OutputId id, const OutputPlace& place, const StreamKey& key, UniqueFd out,
              UniqueFd err) override {
     Lane* lane = lane_of(place);
-    if (lane == nullptr) {
-      mailbox_->add({{id, "Streaming: Cannot start a thread for the output: " + os_error_text(EAGAIN)}});
-      return;
-    }
-    tasks_.emplace(id, lane);
-    lane->start({id, key, {std::move(out), std::move(err)}});
+    tasks_.emplace(id, Task{lane, key});
+    if (lane != nullptr) ++use_[lane].tasks;
+    if (lane != nullptr) return lane->start({id, key, {std::move(out), std::move(err)}});
+    mailbox_->add({{id, "Streaming: Cannot start a thread for the output: " + os_error_text(EAGAIN), 0}});
   }
   void end(OutputId id) override {
-    if (auto found = tasks_.find(id); found != tasks_.end()) found->second->end(id, false);
+    auto found = tasks_.find(id);
+    if (found != tasks_.end() && found->second.lane != nullptr) found->second.lane->end(id, false);
   }
   void cut(OutputId id) override {
     auto found = tasks_.find(id);
     if (found == tasks_.end()) return;
-    found->second->end(id, true);
+    if (found->second.lane != nullptr) found->second.lane->end(id, true);
+    forget(found->second);
     tasks_.erase(found);
   }
 
   std::optional<OutputEvent> next_event() override {
     while (auto event = next_from_lanes()) {
-      // One that was cut meanwhile waits for nothing.
-      if (tasks_.erase(event->id) > 0 || event->failure) return event;
+      const auto task = tasks_.find(event->id);
+      if (task == tasks_.end()) continue;  // it was cut or has failed: there is nothing more to say
+      if (!event->failure && link_->holds(event->after_packet)) {
+        waiting_[event->after_packet].push_back(event->id);
+        continue;
+      }
+      forget(task->second);
+      tasks_.erase(task);
+      event->after_packet = 0;
+      return event;
     }
     return std::nullopt;
   }
   [[nodiscard]] int event_fd() const override { return mailbox_->fd.get(); }
 
+  [[nodiscard]] bool has_packets() override { return link_->has_packets(); }
+  std::optional<OutputPacket> next_packet() override { return link_->next_packet(); }
+  void on_resumed(uint64_t last, const std::vector<uint64_t>& pending) override {
+    for (uint64_t number : link_->unconfirmed(last)) {
+      if (std::find(pending.begin(), pending.end(), number) == pending.end()) on_kept(number, {});
+    }
+    link_->send_again(last);
+  }
+  void on_kept(uint64_t number, const std::vector<PacketFailure>& failures) override {
+    const auto job = link_->on_kept(number);
+    if (!job) return;
+    for (const PacketFailure& failure : failures) fail({*job, failure.task, failure.instance}, failure.why);
+    const auto waiting = waiting_.extract(number);
+    if (waiting.empty()) return;
+    for (OutputId id : waiting.mapped()) taken_.push_back({id, std::nullopt, 0});
+  }
+  void set_window(uint64_t bytes) override { link_->set_window(bytes); }
+
  private:
+  struct Task {
+    Lane* lane = nullptr;
+    StreamKey key;
+  };
+
+  struct Use {
+    size_t tasks = 0;
+    uint64_t last = 0;
+  };
+
+  void forget(const Task& task) {
+    if (task.lane != nullptr) --use_[task.lane].tasks;
+  }
+
+  // The one that has been idle longest, if there are too many.
+  void close_idle_lane() {
+    if (lanes_.size() < kMostPlaces) return;
+    auto oldest = lanes_.end();
+    for (auto lane = lanes_.begin(); lane != lanes_.end(); ++lane) {
+      const Use& use = use_[lane->second.get()];
+      if (use.tasks > 0) continue;
+      if (oldest == lanes_.end() || use.last < use_[oldest->second.get()].last) oldest = lane;
+    }
+    if (oldest == lanes_.end()) return;
+    oldest->second->close();
+    use_.erase(oldest->second.get());
+    lanes_.erase(oldest);
+  }
+
   Lane* lane_of(const OutputPlace& place) {
+    if (!lanes_.contains(place)) close_idle_lane();
     auto& lane = lanes_[place];
     if (!lane) {
+      std::unique_ptr<Keeper> keeper;
+      if (place.directory.empty()) {
+        keeper = std::make_unique<LogKeeper>(place, link_);
+      } else {
+        keeper = std::make_unique<FileKeeper>(place, options_.zstd_level);
+      }
       auto fresh = std::make_shared<Lane>(
-          std::make_unique<FileKeeper>(place, options_.zstd_level),
+          std::move(keeper),
           [mailbox = mailbox_](std::vector<OutputEvent> events) { mailbox->add(std::move(events)); });
       if (fresh->run()) lane = std::move(fresh);
     }
-    if (lane) return lane.get();
+    if (lane) {
+      use_[lane.get()].last = ++uses_;
+      return lane.get();
+    }
     lanes_.erase(place);
     return nullptr;
   }
 
+  // The server can't keep its output: the lane need not read more.
+  void fail(const StreamKey& key, const std::string& why) {
+    for (const auto& [id, task] : tasks_) {
+      if (task.key != key) continue;
+      if (task.lane != nullptr) task.lane->end(id, true);
+      taken_.push_back({id, why, 0});
+    }
+  }
+
   std::optional<OutputEvent> next_from_lanes() {
     if (taken_.empty()) {
+      mailbox_->clear();
       std::lock_guard lock(mailbox_->mutex);
-      if (mailbox_->events.empty()) return std::nullopt;
       taken_.swap(mailbox_->events);
-      uint64_t number = 0;
-      [[maybe_unused]] ssize_t got = ::read(mailbox_->fd.get(), &number, sizeof number);
     }
+    if (taken_.empty()) return std::nullopt;
     OutputEvent event = std::move(taken_.front());
     taken_.pop_front();
     return event;
@@ -113,8 +200,12 @@ class ThreadedSpool final : public Spool {
 
   const SpoolOptions options_;
   const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<LogLink> link_;
   std::map<OutputPlace, std::shared_ptr<Lane>> lanes_;
-  std::unordered_map<OutputId, Lane*> tasks_;
+  std::unordered_map<const Lane*, Use> use_;
+  uint64_t uses_ = 0;
+  std::unordered_map<OutputId, Task> tasks_;
+  std::map<uint64_t, std::vector<OutputId>> waiting_;  // for the confirmation of a packet
   std::deque<OutputEvent> taken_;
 };
 

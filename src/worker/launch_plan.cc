@@ -88,7 +88,9 @@ Result<OutputTarget> output_target(const Task& task, const StdioSpec& spec, std:
     case StdioSpec::Kind::kFile:
       return OutputTarget{OutputTarget::Kind::kFile, std::move(path)};
     case StdioSpec::Kind::kStream:
-      if (task.definition->stream_dir.empty()) return Error("Streaming: no directory was given");
+      if (task.definition->stream_dir.empty() && task.definition->log_path.empty()) {
+        return Error("Streaming: no directory was given");
+      }
       return OutputTarget{OutputTarget::Kind::kPipe, ""};
   }
   return OutputTarget{};

@@ -29,7 +29,7 @@ bool names(const msg::CancelTasks& cancel, const Attempt& attempt) {
 bool same(const Definition& held, const msg::Define& said) {
   return held.job == said.job && held.job_uid == said.job_uid && held.server_uid == said.server_uid &&
          held.submit_dir == said.submit_dir && held.stream_dir == said.stream_path.value_or("") &&
-         *held.task == *said.task;
+         held.log_path == said.log_path.value_or("") && *held.task == *said.task;
 }
 
 // Tasks of one job and instance as ranges.
@@ -209,6 +209,7 @@ void Worker::State::on(const msg::Define& message, Now) {
   definition->server_uid = message.server_uid;
   definition->submit_dir = message.submit_dir;
   definition->stream_dir = message.stream_path.value_or("");
+  definition->log_path = message.log_path.value_or("");
   definition->task = message.task;
   for (const ResourceVariant& variant : message.task->request.variants) {
     definition->requests.push_back(intern(variant));

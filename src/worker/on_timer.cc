@@ -92,6 +92,7 @@ std::optional<TimePoint> Worker::State::next_deadline(Now now) const {
     if (moment) next = next ? std::min(*next, *moment) : *moment;
   };
   at(session.next_deadline());
+  at(output_session.next_deadline());
   if (session.backed_up()) at(now.mono + kRetrySend);
   if (session.welcomed() && !session.backed_up()) at(reports.due(waiting() == 0 || phase != Phase::kServing));
   if (!task_limits.empty()) at(task_limits.begin()->first);

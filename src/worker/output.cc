@@ -23,7 +23,13 @@ void Worker::State::begin_output(Launch& launch, const ProcessEvent& event) {
   launch.streamed = true;
   TaskPipes none;
   TaskPipes& pipes = event.pipes ? *event.pipes : none;
-  const OutputPlace place{task.definition->stream_dir, task.definition->server_uid, number};
+  const Definition& definition = *task.definition;
+  OutputPlace place{definition.stream_dir, definition.server_uid, number, "", JobId(0), JobUid(0)};
+  if (definition.stream_dir.empty()) {
+    place.log_path = definition.log_path;
+    place.job = definition.job;
+    place.job_uid = definition.job_uid;
+  }
   const StreamKey key{task.attempt.job, task.attempt.task, task.attempt.instance};
   ports.output.start(OutputId(launch.id.value), place, key, std::move(pipes.out), std::move(pipes.err));
 }
@@ -92,6 +98,26 @@ void Worker::State::tell_without_output(const std::function<bool(const Attempt&)
 
 void Worker::State::report_told(Now now) {
   for (const Keeping& kept : std::exchange(told, {})) report_kept(kept, now);
+}
+
+void Worker::State::on(const msg::PeekOutput& message, Now) {
+  PeekTarget target;
+  target.kind = message.kind == 0 ? PeekTarget::Kind::kFile : PeekTarget::Kind::kDirectory;
+  target.path = message.path;
+  target.server_uid = message.server_uid;
+  target.worker = number;
+  target.key = {message.job, message.task, message.instance};
+  target.channel = OutputChannel(message.channel);
+  ports.peek.look(PeekId(message.number), target, {message.position, message.from_end, message.most});
+}
+
+void Worker::State::answer_peeks() {
+  while (auto peeked = ports.peek.next_peeked()) {
+    // Over a new connection nobody waits for it.
+    if (!session.welcomed()) continue;
+    session.send(msg::OutputPeeked{peeked->id.value, peeked->position, peeked->length,
+                                   std::move(peeked->bytes), peeked->errnum});
+  }
 }
 
 }  // namespace hq

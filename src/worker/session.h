@@ -67,6 +67,8 @@ class Session {
   void flush();
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
+  // 0 while not welcomed.
+  [[nodiscard]] SessionId number() const { return welcomed() ? number_ : SessionId{}; }
   [[nodiscard]] bool welcomed() const { return stage_ == Stage::kWelcomed; }
   [[nodiscard]] bool backed_up() const { return !outbox_.empty(); }  // the socket takes no more now
   [[nodiscard]] bool resumable() const { return resumable_; }

@@ -18,6 +18,7 @@
 #include "worker/backlog.h"
 #include "worker/launch_plan.h"
 #include "worker/launches.h"
+#include "worker/output_session.h"
 #include "worker/reports.h"
 #include "worker/session.h"
 #include "worker/task.h"
@@ -73,6 +74,9 @@ struct Worker::State {
   void on(const msg::Ack& message, Now now);
   void on(const msg::HeartbeatAck& message, Now now);
   void on(const msg::StopWorker& message, Now now);
+  void on(const msg::OutputWelcome&, Now) {}  // of the other connection
+  void on(const msg::OutputKept&, Now) {}     //   "
+  void on(const msg::PeekOutput& message, Now now);
   bool take_in(const msg::Run& run);
   [[nodiscard]] std::vector<msg::Hello> make_hello(Now now);
   void send_returned(uint64_t retract, std::vector<Attempt> attempts);
@@ -99,6 +103,7 @@ struct Worker::State {
   void report_kept(const Keeping& kept, Now now);
   void tell_without_output(const std::function<bool(const Attempt&)>& wanted);
   void report_told(Now now);
+  void answer_peeks();
 
   // on_timer.cc
   void on_timer(Now now);
@@ -143,6 +148,7 @@ struct Worker::State {
   const WorkerUid uid;
 
   Session session;
+  OutputSession output_session;
   WorkerId number;
   std::string server_uid;
   std::optional<Registration> registration;  // until it was taken

@@ -38,7 +38,8 @@ struct Definition {
   JobUid job_uid;
   std::string server_uid;
   std::string submit_dir;
-  std::string stream_dir;  // where streamed output goes; "": nowhere
+  std::string stream_dir;  // where streamed output goes; "": nowhere, or to log_path
+  std::string log_path;    // the file in which the server keeps it
   std::shared_ptr<const TaskDescription> task;
   std::vector<std::shared_ptr<const Request>> requests;  // by variant
   std::vector<std::optional<TemplateId>> templates;      // by variant, defined with the first start

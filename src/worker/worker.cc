@@ -16,6 +16,7 @@ Worker::State::State(WorkerOptions given, WorkerPorts p, Now start)
       uid(WorkerUid(p.random.next() | 1)),  // never 0
       session(p.connector, p.random, options.config.heartbeat_interval,
               options.config.manager != ManagerKind::kNone, start.mono),
+      output_session(p.connector, p.random, p.output),
       pool(options.config.resources),
       next_retract_check(start.mono + options.config.retract_check_interval) {}
 
@@ -35,9 +36,11 @@ std::optional<TimePoint> Worker::turn(Now now) {
   }
   // Processes first: what has ended before a stop or cancel was read has ended by itself.
   bool more = s.handle_processes(now);
-  more = s.handle_output(now) || more;
   more = s.handle_server(now) || more;
+  more = s.output_session.turn(s.session.number(), s.uid, now) || more;
+  more = s.handle_output(now) || more;
   s.report_told(now);
+  s.answer_peeks();
   s.on_timer(now);
   s.start_ready(now);
   s.send_reports(now);

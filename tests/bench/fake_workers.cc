@@ -229,6 +229,9 @@ class Fleet {
     for (DefinitionId id : message.definitions) fake.definitions.erase(id);
   }
   void on(Fake&, SessionId, const msg::HeartbeatAck&) {}
+  void on(Fake&, SessionId, const msg::OutputWelcome&) {}
+  void on(Fake&, SessionId, const msg::OutputKept&) {}
+  void on(Fake&, SessionId, const msg::PeekOutput&) {}
 
   void on(Fake& fake, SessionId, const msg::RunTasks& message) {
     const int64_t now = mono_ns();

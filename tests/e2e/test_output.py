@@ -126,3 +126,155 @@ def test_job_info_shows_where_output_goes(hq):
     fields = hq.command(["job", "info", "1"]).fields
     assert fields["Stdout"] == "<Stream>"
     assert '"<pipe>"' in hq.command(["job", "info", "1", "--output-mode=json"]).stdout
+
+
+# --- output that the server keeps -----------------------------------------------------------------------------------
+
+
+def log_cat(hq, channel="stdout", *more):
+    return hq.command(["log", "out.log", "cat", channel, *more]).stdout
+
+
+def test_the_server_keeps_the_output_of_a_job_in_one_file(hq):
+    hq.start_server()
+    hq.start_worker("--cpus=2")
+    hq.start_worker("--cpus=2", "--hostname=n2")
+    hq.command(["submit", "--wait", "--log=out.log", "--array=1-200", "--", "bash", "-c", "echo $HQ_TASK_ID; echo e >&2"])
+
+    assert log_cat(hq) == "".join(f"{i}\n" for i in range(1, 201))
+    assert log_cat(hq, "stderr", "--task", "7,5") == "e\ne\n"
+    assert hq.command(["log", "out.log", "summary", "--output-mode=json"]).json["summary"]["n_tasks"] == 200
+    exported = hq.command(["log", "out.log", "export", "--task", "3"]).json
+    assert exported == [{"finished": True, "id": 3, "stdout": "3\n"}]
+    assert "003:0> 3" in hq.command(["log", "out.log", "show", "--channel=stdout"]).stdout.splitlines()
+    assert not (hq.cwd / "job-1").exists()
+
+
+def test_much_output_arrives_at_the_server_whole(hq):
+    hq.start_server()
+    hq.start_worker("--cpus=2")
+    hq.command(["submit", "--wait", "--log=out.log", "--array=1-2", "--", "bash", "-c", "yes $HQ_TASK_ID | head -c 100M"])
+
+    for task in (1, 2):
+        sums = hq.run(f"hq log out.log cat stdout --task {task} | md5sum; yes {task} | head -c 100M | md5sum").stdout
+        assert len(set(sums.split("\n")[:2])) == 1
+
+
+def test_a_second_job_with_the_same_log_replaces_it(hq):
+    hq.start_server()
+    hq.start_worker("--cpus=1")
+    hq.command(["submit", "--wait", "--log=out.log", "--", "echo", "first"])
+    hq.command(["submit", "--wait", "--log=out.log", "--stderr=err", "--", "bash", "-c", "echo second; echo e >&2"])
+
+    assert log_cat(hq) == "second\n"
+    assert log_cat(hq, "stderr") == ""
+    assert (hq.cwd / "err").read_text() == "e\n"
+
+
+def test_a_log_that_cannot_be_written_fails_the_task(hq):
+    (hq.cwd / "file").write_text("")
+    hq.start_server()
+    hq.start_worker("--cpus=1")
+    hq.command(["submit", "--wait", "--log=file/log", "--", "echo", "x"], None)
+
+    assert "Cannot create stream directory" in hq.command(["task", "info", "1", "0"]).stdout
+
+
+def test_a_full_disk_of_the_server_fails_the_task_and_later_ones_run(hq):
+    server = hq.start("ulimit -S -f 200; exec hq server start")
+    hq.await_server(server)
+    hq.start_worker("--cpus=1")
+    hq.command(["submit", "--wait", "--log=out.log", "--", "head", "-c", "1000000", "/dev/zero"], None)
+    assert "Streaming: Cannot write log file" in hq.command(["task", "info", "1", "0"]).stdout
+    hq.command(["submit", "--wait", "--log=small.log", "--", "echo", "small"])
+
+    assert hq.command(["log", "small.log", "cat", "stdout"]).stdout == "small\n"
+
+
+def test_a_killed_worker_loses_only_what_it_had_not_sent(hq):
+    hq.start_server()
+    worker = hq.start_worker("--cpus=1")
+    script = "echo instance $HQ_INSTANCE_ID; test $HQ_INSTANCE_ID != 0 || sleep 100"
+    hq.command(["submit", "--log=out.log", "--", "bash", "-c", script])
+    wait_until(lambda: "instance 0" in hq.run("hq log out.log cat stdout --allow-unfinished").stdout, "it is written")
+    worker.signal(signal.SIGKILL)
+    hq.start_worker("--cpus=1")
+    hq.await_job(1, "FINISHED")
+
+    assert log_cat(hq) == "instance 1\n"
+    assert hq.command(["log", "out.log", "summary", "--output-mode=json"]).json["summary"]["n_superseded"] == 1
+
+
+def test_a_stopped_server_slows_the_task_and_loses_nothing(hq):
+    server = hq.start_server()
+    hq.start_worker("--cpus=1")
+    hq.command(["submit", "--log=out.log", "--", "bash", "-c", "yes | head -c 20M"])
+    wait_until(lambda: (hq.cwd / "out.log").exists(), "the log is there")
+    server.signal(signal.SIGSTOP)
+    try:
+        hq.run("sleep 0.5")
+    finally:
+        server.signal(signal.SIGCONT)
+    hq.await_job(1, "FINISHED")
+
+    assert len(log_cat(hq)) == 20 << 20
+
+
+# --- live ------------------------------------------------------------------------------------------------------------
+
+
+SLOWLY = "echo one; until test -e go; do sleep 0.02; done; echo two"
+
+
+@pytest.mark.parametrize("way", ["--stdout=out-%{TASK_ID}", "--stream=log", "--log=out.log"])
+def test_output_is_followed_while_the_task_runs(hq, way):
+    hq.start_server()
+    hq.command(["submit", way, "--", "bash", "-c", SLOWLY])
+    follower = hq.start(["hq", "job", "cat", "--follow", "1", "stdout"])
+    tail = hq.start(["hq", "task", "tail", "1", "0", "-f"])
+    hq.start_worker("--cpus=1")
+
+    wait_until(lambda: follower.stdout == "one\n" and tail.stdout == "one\n", "the first line is shown")
+    assert follower.running() and tail.running()
+    (hq.cwd / "go").write_text("")
+    assert (follower.wait(), tail.wait()) == (0, 0)
+    assert (follower.stdout, tail.stdout) == ("one\ntwo\n", "one\ntwo\n")
+
+
+@pytest.mark.parametrize("way", ["--stdout=out-%{TASK_ID}", "--stream=log", "--log=out.log"])
+def test_the_end_of_much_output_is_shown(hq, way):
+    hq.start_server()
+    hq.start_worker("--cpus=1")
+    hq.command(["submit", "--wait", way, "--", "seq", "1000000"])
+
+    def lines(first):
+        return "".join(f"{i}\n" for i in range(first, 1000001))
+
+    assert hq.command(["task", "tail", "1", "0"]).stdout == lines(999991)
+    assert hq.command(["task", "tail", "last", "0", "-n", "30000"]).stdout == lines(970001)
+    assert hq.command(["task", "tail", "1", "0", "-n", "0"]).stdout == ""
+    assert hq.command(["task", "tail", "1", "0", "--lines=3", "--stream=stderr"]).stdout == ""
+    assert hq.run("hq job cat --follow 1 stdout | md5sum").stdout == hq.run("seq 1000000 | md5sum").stdout
+
+
+def test_what_a_task_prints_after_a_restart_is_shown_anew(hq):
+    hq.start_server()
+    worker = hq.start_worker("--cpus=1")
+    hq.command(["submit", "--stream=log", "--", "bash", "-c", "echo $HQ_INSTANCE_ID; test $HQ_INSTANCE_ID != 0 || sleep 100"])
+    follower = hq.start(["hq", "job", "cat", "--follow", "1", "stdout"])
+    wait_until(lambda: follower.stdout == "0\n", "the first instance is shown")
+    worker.signal(signal.SIGKILL)
+    hq.start_worker("--cpus=1")
+
+    assert follower.wait() == 0
+    assert follower.stdout == "0\n1\n"
+
+
+def test_output_that_is_kept_nowhere_is_an_error_of_tail(hq):
+    hq.start_server()
+    hq.start_worker("--cpus=1")
+    hq.command(["submit", "--wait", "--stdout=none", "--", "true"])
+
+    assert "no `stdout` stream" in hq.command(["task", "tail", "1", "0"], 1).stderr
+    assert "not found" in hq.command(["task", "tail", "1", "5"], 1).stderr
+    assert "not found" in hq.command(["task", "tail", "7", "0"], 1).stderr

@@ -55,7 +55,14 @@ void Machine::power_on() {
   random_ = std::make_unique<SeededRandom>(world_.random().next());
   connector_ = world_.network().make_connector(name_, World::kWorkerAddress);
   processes_ = std::make_unique<test::FakeProcesses>();
-  output_ = std::make_unique<test::FakeOutput>();
+  output_ =
+      std::make_unique<SimOutput>(world_.random(), [this](Duration delay, std::function<void()> action) {
+        in(delay, [this, action = std::move(action)] {
+          action();
+          wake(world_.now() + kReaction);
+        });
+      });
+  peek_ = std::make_unique<test::FakePeek>();
   processes_->start_alone = false;
   processes_->obeys_stop = false;
   WorkerOptions options;
@@ -70,8 +77,8 @@ void Machine::power_on() {
       if (number == fence_number_) on_fence();
     });
   };
-  worker_ = std::make_unique<Worker>(options, WorkerPorts{*connector_, *processes_, *output_, *random_},
-                                     clock_.at(world_.now()));
+  worker_ = std::make_unique<Worker>(
+      options, WorkerPorts{*connector_, *processes_, *output_, *peek_, *random_}, clock_.at(world_.now()));
   wake(world_.now());
   world_.note("on", index_, life_);
 }
@@ -103,6 +110,7 @@ void Machine::bury() {
   worker_.reset();
   processes_.reset();
   output_.reset();
+  peek_.reset();
   connector_.reset();
   registration_.reset();
   wake_at_.reset();

@@ -9,7 +9,8 @@
 
 #include "hq/base/random.h"
 #include "hq/worker/worker.h"
-#include "support/fake_output.h"
+#include "sim/output.h"
+#include "support/fake_peek.h"
 #include "support/fake_process.h"
 
 namespace hq::sim {
@@ -94,7 +95,8 @@ class Machine {
   std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<test::FakeProcesses> processes_;
-  std::unique_ptr<test::FakeOutput> output_;
+  std::unique_ptr<SimOutput> output_;
+  std::unique_ptr<test::FakePeek> peek_;
   std::unique_ptr<Worker> worker_;
   std::optional<Worker::Registration> registration_;
   std::map<LaunchId, Fate> fates_;

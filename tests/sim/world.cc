@@ -217,13 +217,22 @@ void World::start_server() {
   rules_.check_accepted(restored);
   commits_at_crash_ = journal_->commits().size();
   server_random_ = std::make_unique<SeededRandom>(random_.next());
+  if (!logs_) {  // files stay when a server goes
+    logs_ = std::make_unique<SimLogs>(random_, [this](Duration delay, std::function<void()> action) {
+      in(delay, [this, action = std::move(action)] {
+        action();
+        server_wake_ = now_;
+      });
+    });
+  }
+  peek_ = std::make_unique<test::FakePeek>();
   ServerOptions options;
   options.info.server_uid = fmt::format("uid{}", server_life_);
   options.resume_window = window_;
   server_ = std::make_unique<Server>(
       options,
       ServerPorts{*client_router_, *worker_router_, *journal_, *server_random_,
-                  [](const std::string&, const std::string&) { return Result<void>(); }},
+                  [](const std::string&, const std::string&) { return Result<void>(); }, *logs_, *peek_},
       clock_.at(now_), std::move(restored));
   server_frozen_until_ = TimePoint{};
   server_wake_ = now_;
@@ -247,6 +256,7 @@ void World::crash_server(Duration down, std::function<void()> then) {
   if (!server_) return;
   note("crash", down.count());
   server_.reset();
+  logs_->on_server_gone();
   client_router_.reset();
   worker_router_.reset();
   leaving_for_.reset();
@@ -310,7 +320,27 @@ void World::check_at_end() {
   rules_.check_accepted(server_->state());
   server_->state().check_invariants();
   rules_.check_replay(server_->state(), journal_->commits());
+  check_output();
   if (!rules_.running().empty()) rules_.broken("rule 6: processes run though all tasks have ended");
+}
+
+// Rule 9: what was kept of a finished task is what it has printed, every byte once.
+void World::check_output() {
+  if (!logs_->fault().empty()) return rules_.broken("rule 9: " + logs_->fault());
+  server_->state().for_each_job([&](const Job& job) {
+    for (const auto& group : job.groups) {
+      if (!group->submit().log_path) continue;
+      for (uint64_t position = 0; position < group->task_count(); ++position) {
+        if (group->state(position) != TaskState::kFinished) continue;
+        const StreamKey key{job.id, group->id_at(position), group->instance(position)};
+        if (logs_->content(server_->state().server_uid(), *group->submit().log_path, key) !=
+            printed_by(key)) {
+          rules_.broken("rule 9: the output of task " + job.id.text() + "." + key.task.text() +
+                        " is not what it printed");
+        }
+      }
+    }
+  });
 }
 
 }  // namespace hq::sim

@@ -17,8 +17,10 @@
 #include "hq/server/server.h"
 #include "sim/journal.h"
 #include "sim/machine.h"
+#include "sim/output.h"
 #include "sim/rules.h"
 #include "support/fake_channel.h"
+#include "support/fake_peek.h"
 
 namespace hq::sim {
 
@@ -113,6 +115,7 @@ class World {
   void wake_all();
   void turn_server();
   void turn_client();
+  void check_output();
   void note_values(const char* what, std::initializer_list<uint64_t> values);
 
   SeededRandom random_;
@@ -136,6 +139,8 @@ class World {
   Duration most_down_{0};
   std::optional<Duration> leaving_for_;
   uint32_t server_life_ = 0;
+  std::unique_ptr<SimLogs> logs_;
+  std::unique_ptr<test::FakePeek> peek_;
   std::unique_ptr<SlowJournal> journal_;
   std::unique_ptr<RouterChannel> client_router_;
   std::unique_ptr<RouterChannel> worker_router_;

@@ -2,12 +2,14 @@
 // books: what was started and has neither ended nor been cut can be looked at.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "hq/base/assert.h"
 #include "hq/stream/task_output.h"
@@ -41,6 +43,31 @@ class FakeOutput : public TaskOutput {
     return event;
   }
 
+  // Packets are what the test puts there; what is told of them is written down.
+  [[nodiscard]] bool has_packets() override { return !packets.empty(); }
+  std::optional<OutputPacket> next_packet() override {
+    for (const OutputPacket& packet : packets) {
+      if (packet.number > sent) return sent = packet.number, packet;
+    }
+    return std::nullopt;
+  }
+  void on_resumed(uint64_t last, const std::vector<uint64_t>& pending) override {
+    std::erase_if(packets, [&](const OutputPacket& packet) {
+      return packet.number <= last &&
+             std::find(pending.begin(), pending.end(), packet.number) == pending.end();
+    });
+    sent = last;
+  }
+  void on_kept(uint64_t number, const std::vector<PacketFailure>& failures) override {
+    std::erase_if(packets, [&](const OutputPacket& packet) { return packet.number == number; });
+    for (const PacketFailure& failure : failures) packet_failures.push_back(failure);
+  }
+  void set_window(uint64_t bytes) override { window = bytes; }
+  std::vector<OutputPacket> packets;
+  std::vector<PacketFailure> packet_failures;
+  uint64_t sent = 0;
+  uint64_t window = 0;
+
   [[nodiscard]] bool has_events() const { return !events_.empty(); }
 
   // --- what the test decides ---
@@ -51,11 +78,11 @@ class FakeOutput : public TaskOutput {
   void keep(OutputId id) {
     HQ_ASSERT(tasks.at(id).ended);
     tasks.erase(id);
-    events_.push_back({id, std::nullopt});
+    events_.push_back({id, std::nullopt, 0});
   }
   void fail(OutputId id, std::string why) {
     HQ_ASSERT(tasks.erase(id) == 1);
-    events_.push_back({id, std::move(why)});
+    events_.push_back({id, std::move(why), 0});
   }
 
  private:

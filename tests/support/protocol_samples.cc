@@ -264,6 +264,8 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"list_workers", msg::ListWorkers{true}},
       {"get_workers", msg::GetWorkers{of_ids()}},
       {"stop_workers", msg::StopWorkers{all, true}},
+      {"read_output",
+       msg::ReadOutput{JobId(12), TaskId(3), msg::ReadOutput::Channel::kStderr, 70'000, false, 4096}},
   };
 }
 
@@ -290,6 +292,8 @@ std::vector<Sample<msg::ClientReply>> replies() {
       {"wait_finished", msg::WaitFinished{true}},
       {"worker_list", msg::WorkerList{{worker_detail()}}},
       {"worker_not_found", msg::WorkerNotFound{WorkerId(5)}},
+      {"output_piece",
+       msg::OutputPiece{TaskState::kRunning, InstanceId(1), true, true, 70'000, 70'005, "hello", 0}},
   };
 }
 
@@ -304,6 +308,10 @@ std::vector<Sample<msg::FromWorker>> from_worker() {
       {"returned", returned()},
       {"heartbeat", msg::Heartbeat{300}},
       {"goodbye", msg::Goodbye{msg::Goodbye::Reason::kTimeLimit, "time limit", {"one", "two"}}},
+      {"output_hello", msg::OutputHello{WorkerUid(0xfedcba9876543210), 4}},
+      {"output_data",
+       msg::OutputData{9, JobId(12), JobUid(0x1122334455667788), "/scratch/ann/log", "records"}},
+      {"output_peeked", msg::OutputPeeked{6, 70'000, 70'005, "hello", 0}},
   };
 }
 
@@ -320,6 +328,10 @@ std::vector<Sample<msg::ToWorker>> to_worker() {
       {"ack", msg::Ack{78}},
       {"heartbeat_ack", msg::HeartbeatAck{300}},
       {"stop_worker", msg::StopWorker{msg::StopWorker::Reason::kIdle}},
+      {"output_welcome", msg::OutputWelcome{8, 262'144, {5, 7}}},
+      {"output_kept", msg::OutputKept{9, 131'072, {{TaskId(3), InstanceId(1), "no room"}}}},
+      {"peek_output", msg::PeekOutput{6, 1, "/scratch/ann/stream", "a1B2c3", JobId(12), TaskId(3),
+                                      InstanceId(1), 1, 70'000, false, 65'536}},
   };
 }
 

@@ -96,6 +96,7 @@ struct SubmitDescription {
   std::optional<Entries> entries;          // array; one per id
   std::vector<GraphTask> graph;            // graph, in an order where dependencies come first
   std::optional<std::string> stream_path;  // --stream, absolute
+  std::optional<std::string> log_path;     // --log, absolute; not together with stream_path
 
   [[nodiscard]] bool is_graph() const { return !graph.empty(); }
   [[nodiscard]] uint64_t task_count() const { return is_graph() ? graph.size() : ids.count(); }

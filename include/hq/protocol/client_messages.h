@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "hq/base/bytes.h"
 #include "hq/base/clock.h"
 #include "hq/core/failure.h"
 #include "hq/core/id_ranges.h"
@@ -110,9 +111,21 @@ struct StopWorkers {
   friend bool operator==(const StopWorkers&, const StopWorkers&) = default;
 };
 
+// A piece of what a task has printed, from wherever it is kept.
+struct ReadOutput {
+  JobId job;
+  TaskId task;
+  enum class Channel : uint8_t { kStdout, kStderr };
+  Channel channel = Channel::kStdout;
+  uint64_t position = 0;
+  bool from_end = false;      // the last `most` bytes there are instead
+  uint32_t most = 64 * 1024;  // bytes; fewer may come
+  friend bool operator==(const ReadOutput&, const ReadOutput&) = default;
+};
+
 using ClientRequest =
     std::variant<GetServerInfo, StopServer, DebugDump, Submit, OpenJob, CloseJobs, CancelJobs, ForgetJobs,
-                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers>;
+                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ReadOutput>;
 
 // --- replies -------------------------------------------------------------------------------------------
 
@@ -273,8 +286,22 @@ struct WorkerNotFound {  // after the list, for each id asked for and unknown
   friend bool operator==(const WorkerNotFound&, const WorkerNotFound&) = default;
 };
 
+// Of the newest instance. A task in a final state, and position + bytes = length: that was all.
+struct OutputPiece {
+  TaskState state = TaskState::kWaiting;
+  InstanceId instance;
+  bool started = false;  // else there is no output yet
+  bool kept = false;     // false: this channel is kept nowhere
+  uint64_t position = 0;
+  uint64_t length = 0;  // how much there is by now
+  Bytes bytes;
+  int32_t errnum = 0;  // not 0: it can't be read
+  friend bool operator==(const OutputPiece&, const OutputPiece&) = default;
+};
+
 using ClientReply =
     std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage, TaskPage,
-                 JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound>;
+                 JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound,
+                 OutputPiece>;
 
 }  // namespace hq::msg

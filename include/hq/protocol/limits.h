@@ -26,6 +26,10 @@ inline constexpr uint32_t kMaxRows = 65'536;  // of one table: a report's ends, 
 inline constexpr uint64_t kMaxValues = uint64_t{64} << 20;  // msgpack values in one client frame
 inline constexpr int kMaxSteppedRanges = 1024;              // in one list of ids
 inline constexpr uint32_t kMaxVariants = 32;
+// Output on its way to the server, bytes: of all workers, and of one.
+inline constexpr uint64_t kOutputPool = uint64_t{8} << 20;
+inline constexpr uint64_t kMostOutputWindow = uint64_t{256} << 10;
+inline constexpr uint64_t kLeastOutputWindow = uint64_t{4} << 10;
 inline constexpr size_t kMaxCancelReason = 200;   // bytes
 inline constexpr Duration kMinHeartbeat = 151ms;  // the original's server dies of less; refused here
 

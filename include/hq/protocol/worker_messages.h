@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "hq/base/bytes.h"
 #include "hq/base/clock.h"
 #include "hq/core/failure.h"
 #include "hq/core/id_ranges.h"
@@ -112,7 +113,37 @@ struct Goodbye {
   friend bool operator==(const Goodbye&, const Goodbye&) = default;
 };
 
-using FromWorker = std::variant<Hello, Report, Returned, Heartbeat, Goodbye>;
+// Output that the server keeps goes over a second connection of the worker, with bytes as credit. Both
+// messages carry the number of the worker's session.
+struct OutputHello {
+  WorkerUid worker_uid;
+  uint64_t counter = 0;  // grows with each output connection of a worker
+  friend bool operator==(const OutputHello&, const OutputHello&) = default;
+};
+
+struct OutputData {
+  uint64_t number = 0;  // 1, 2, ... over the worker's whole life
+  JobId job;
+  JobUid job_uid;
+  std::string log_path;
+  // Data records of an output file (docs/stream-format.md), with 0 for salt and `previous`, and their offset
+  // in these bytes for that in the file.
+  Bytes records;
+  friend bool operator==(const OutputData&, const OutputData&) = default;
+};
+
+// The answer to PeekOutput.
+struct OutputPeeked {
+  uint64_t number = 0;
+  uint64_t position = 0;
+  uint64_t length = 0;
+  Bytes bytes;
+  int32_t errnum = 0;
+  friend bool operator==(const OutputPeeked&, const OutputPeeked&) = default;
+};
+
+using FromWorker =
+    std::variant<Hello, Report, Returned, Heartbeat, Goodbye, OutputHello, OutputData, OutputPeeked>;
 
 // --- server to worker ----------------------------------------------------------------------------------
 
@@ -148,11 +179,12 @@ struct Define {
   std::string submit_dir;
   std::string job_name;
   std::optional<std::string> stream_path;
+  std::optional<std::string> log_path;
   std::shared_ptr<const TaskDescription> task;  // never null in a message
   friend bool operator==(const Define& a, const Define& b) {
     return a.definition == b.definition && a.job == b.job && a.job_uid == b.job_uid &&
            a.server_uid == b.server_uid && a.submit_dir == b.submit_dir && a.job_name == b.job_name &&
-           a.stream_path == b.stream_path && *a.task == *b.task;
+           a.stream_path == b.stream_path && a.log_path == b.log_path && *a.task == *b.task;
   }
 };
 
@@ -209,7 +241,46 @@ struct StopWorker {
   friend bool operator==(const StopWorker&, const StopWorker&) = default;
 };
 
+struct OutputWelcome {
+  uint64_t last = 0;    // OutputData up to this number have arrived; those after it are to be sent (again)
+  uint64_t window = 0;  // bytes of records that may be under way or unconfirmed
+  std::vector<uint64_t> pending;  // of those that have arrived: not confirmed yet
+  friend bool operator==(const OutputWelcome&, const OutputWelcome&) = default;
+};
+
+// Whose output can't be kept, and why.
+struct OutputFailure {
+  TaskId task;
+  InstanceId instance;
+  std::string why;
+  friend bool operator==(const OutputFailure&, const OutputFailure&) = default;
+};
+
+// One OutputData is in its file, or will never be.
+struct OutputKept {
+  uint64_t number = 0;
+  uint64_t window = 0;
+  std::vector<OutputFailure> failures;
+  friend bool operator==(const OutputKept&, const OutputKept&) = default;
+};
+
+// A client looks at output that is kept where the worker can see it.
+struct PeekOutput {
+  uint64_t number = 0;
+  uint8_t kind = 0;  // 0 a file of the task, 1 a directory of streams
+  std::string path;
+  std::string server_uid;  // kind 1, as the rest up to the channel
+  JobId job;
+  TaskId task;
+  InstanceId instance;
+  uint8_t channel = 0;
+  uint64_t position = 0;
+  bool from_end = false;
+  uint32_t most = 0;
+  friend bool operator==(const PeekOutput&, const PeekOutput&) = default;
+};
+
 using ToWorker = std::variant<Welcome, Refused, HelloPlease, Define, Undefine, RunTasks, Retract, CancelTasks,
-                              Ack, HeartbeatAck, StopWorker>;
+                              Ack, HeartbeatAck, StopWorker, OutputWelcome, OutputKept, PeekOutput>;
 
 }  // namespace hq::msg

@@ -13,6 +13,8 @@
 #include "hq/core/state.h"
 #include "hq/journal/journal.h"
 #include "hq/protocol/client_messages.h"
+#include "hq/stream/log_store.h"
+#include "hq/stream/output_peek.h"
 #include "hq/transport/channel.h"
 
 namespace hq {
@@ -33,6 +35,8 @@ struct ServerPorts {
   Random& random;
   // Writes a whole file (debug dump).
   std::function<Result<void>(const std::string& path, const std::string& text)> write_file;
+  LogStore& logs;
+  OutputPeek& peek;
 };
 
 class Server {

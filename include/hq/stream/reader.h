@@ -50,11 +50,12 @@ class OutputFileReader {
   [[nodiscard]] Result<std::vector<IndexEntry>> attempts() const;
   // Those of a job, or of one of its tasks.
   [[nodiscard]] Result<std::vector<IndexEntry>> find(JobId job, std::optional<TaskId> task) const;
-  // The bytes of a channel from `position` on, in order; returns what of them is damaged. `entry` is one that
-  // attempts() or find() gave.
+  // The bytes of a channel from `position` on, in order, at least `most` if there are as many; returns what
+  // of them is damaged. `entry` is one that attempts() or find() gave.
   using Sink = std::function<void(BytesView bytes)>;
   [[nodiscard]] Result<std::vector<Damage>> read(const IndexEntry& entry, OutputChannel channel,
-                                                 const Sink& sink, uint64_t position = 0) const;
+                                                 const Sink& sink, uint64_t position = 0,
+                                                 uint64_t most = UINT64_MAX) const;
 
  private:
   OutputFileReader() = default;
@@ -64,7 +65,8 @@ class OutputFileReader {
   [[nodiscard]] Result<std::vector<IndexEntry>> collect() const;
   bool search_segment(const SegmentPlace& place, JobId job, std::optional<TaskId> task,
                       std::vector<IndexEntry>& found) const;
-  bool follow_chain(const IndexEntry& entry, std::vector<uint64_t>& places) const;
+  bool follow_chain(const IndexEntry& entry, OutputChannel channel, uint64_t position,
+                    std::vector<uint64_t>& places) const;
   void read_place(const IndexEntry& entry, uint64_t at, OutputChannel channel, uint64_t position,
                   const Sink& sink, std::vector<Damage>& damages) const;
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "hq/base/clock.h"
 #include "hq/base/strong_id.h"
@@ -18,11 +19,15 @@ namespace hq {
 // One task whose output is kept; given by the caller, never reused.
 using OutputId = Id<struct OutputTag, uint64_t>;
 
-// Where it is kept: in files of this worker below a directory.
+// Where it is kept: in files of this worker below a directory, or by the server in a file of the job.
 struct OutputPlace {
-  std::string directory;  // absolute
+  std::string directory;  // absolute; "": the server keeps it
   std::string server_uid;
   WorkerId worker;
+  // The server's:
+  std::string log_path;
+  JobId job;
+  JobUid job_uid;
   friend auto operator<=>(const OutputPlace&, const OutputPlace&) = default;
 };
 
@@ -30,6 +35,21 @@ struct OutputEvent {
   OutputId id;
   // Nothing: all of it is safe. Else why it can't be kept; nothing more is read of this task.
   std::optional<std::string> failure;
+  uint64_t after_packet = 0;  // true once the server has confirmed this packet; the caller sees 0 only
+};
+
+// Output on its way to the server: a batch of records (batch.h).
+struct OutputPacket {
+  uint64_t number = 0;  // 1, 2, ... over the life of the TaskOutput
+  OutputPlace place;
+  Bytes records;
+};
+
+// Whose output in a packet the server can't keep, and why.
+struct PacketFailure {
+  TaskId task;
+  InstanceId instance;
+  std::string why;
 };
 
 class TaskOutput {
@@ -48,6 +68,17 @@ class TaskOutput {
   virtual void cut(OutputId id) = 0;
   // Next event, without waiting.
   virtual std::optional<OutputEvent> next_event() = 0;
+
+  // --- what the server keeps ---
+  // A packet that was not confirmed is there.
+  [[nodiscard]] virtual bool has_packets() = 0;
+  // The next one that was not sent so far.
+  virtual std::optional<OutputPacket> next_packet() = 0;
+  // A new connection: what is above `last` is sent again, what is not above it and not in `pending` is safe.
+  virtual void on_resumed(uint64_t last, const std::vector<uint64_t>& pending) = 0;
+  virtual void on_kept(uint64_t number, const std::vector<PacketFailure>& failures) = 0;
+  // Bytes of packets that may be there at once.
+  virtual void set_window(uint64_t bytes) = 0;
 };
 
 }  // namespace hq

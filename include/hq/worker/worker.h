@@ -21,6 +21,7 @@
 #include "hq/core/ids.h"
 #include "hq/core/worker_config.h"
 #include "hq/os/process.h"
+#include "hq/stream/output_peek.h"
 #include "hq/stream/task_output.h"
 #include "hq/transport/channel.h"
 
@@ -45,6 +46,7 @@ struct WorkerPorts {
   Connector& connector;
   ProcessPort& processes;
   TaskOutput& output;
+  OutputPeek& peek;
   Random& random;
 };
 

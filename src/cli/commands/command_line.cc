@@ -94,6 +94,7 @@ constexpr auto kTaskCommands = std::to_array<CommandNode>({
     {.name = "list", .about = "Show the tasks of jobs", .declare = declare_task_list},
     {.name = "info", .about = "Show tasks in detail", .declare = declare_task_info},
     {.name = "explain", .about = "Explain why a task does not run", .declare = declare_task_explain},
+    {.name = "tail", .about = "Print the end of a task's output", .declare = declare_task_tail},
 });
 
 constexpr auto kWorkerCommands = std::to_array<CommandNode>({

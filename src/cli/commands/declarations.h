@@ -43,6 +43,7 @@ void declare_job_close(Command& command, CommandLine& line);
 void declare_task_list(Command& command, CommandLine& line);
 void declare_task_info(Command& command, CommandLine& line);
 void declare_task_explain(Command& command, CommandLine& line);
+void declare_task_tail(Command& command, CommandLine& line);
 
 // `hq output-log` and `hq log`: the first of each declares what stands before the subcommand.
 void declare_output_log(Command& command, CommandLine& line);

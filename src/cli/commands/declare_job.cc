@@ -82,6 +82,7 @@ void declare_job_cat(Command& command, CommandLine& line) {
                       "Only tasks in these states, separated by commas.");
   command.flag("print-task-header", o.print_task_header,
                "Print a line with job and task id before each output.");
+  command.flag("follow", o.follow, "Go on with what the tasks print, until they have ended.").short_as('f');
 }
 
 void declare_job_wait(Command& command, CommandLine& line) {

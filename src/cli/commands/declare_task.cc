@@ -32,4 +32,13 @@ void declare_task_explain(Command& command, CommandLine& line) {
   command.positional("TASK_ID", o.task_id, parse_u32, "Id of the task.").required();
 }
 
+void declare_task_tail(Command& command, CommandLine& line) {
+  auto& o = line.options.emplace<TaskTailOptions>();
+  command.positional("JOB_SELECTOR", o.job, parse_job_choice, kOneJobHelp).required();
+  command.positional("TASK_ID", o.task_id, parse_u32, "Id of the task.").required();
+  command.flag("follow", o.follow, "Go on with what the task prints, until it has ended.").short_as('f');
+  command.option("lines", o.lines, parse_u32, "How many lines to begin with.").short_as('n').default_is("10");
+  command.choice("stream", o.stream, Choices<StdStream>(kStreams), "Which output.").default_is("stdout");
+}
+
 }  // namespace hq::cli

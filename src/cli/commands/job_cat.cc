@@ -1,11 +1,13 @@
 // hq job cat: the output of tasks, read from their files on this machine.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <optional>
 
 #include "cli/commands/answers.h"
 #include "cli/commands/job_commands.h"
 #include "cli/commands/job_printers.h"
+#include "cli/commands/live_output.h"
 #include "cli/commands/selection.h"
 #include "cli/commands/task_text.h"
 #include "hq/base/log.h"
@@ -19,13 +21,16 @@ namespace {
 class JobOutput {
  public:
   JobOutput(const msg::JobDetail& job, const JobCatOptions& options, const std::string& server_uid,
-            LocalFiles& files, Output& output)
+            LocalFiles& files, const ReadThroughServer& through_server, Output& output)
       : job_(job),
         descriptions_(job),
         options_(options),
         server_uid_(server_uid),
         files_(files),
+        through_server_(through_server),
         output_(output) {}
+
+  [[nodiscard]] const Result<void>& outcome() const { return outcome_; }
 
   void print(const msg::TaskRow& row) {
     for_each_id(row, [&](TaskId id) {
@@ -33,7 +38,7 @@ class JobOutput {
         output_.print_raw(fmt::format("# Job {}, task {}\n", job_.info.id.value, id.value));
       }
       if (const auto path = path_of(row, id)) {
-        print_file(*path);
+        print_file(*path, id);
       } else {
         log::warn(fmt::format("Task {} has no `{}` stream associated with it", id.value,
                               options_.stream == StdStream::kStdout ? "stdout" : "stderr"));
@@ -53,8 +58,14 @@ class JobOutput {
     return out ? std::move(paths.stdout_path) : std::move(paths.stderr_path);
   }
 
-  void print_file(const std::string& path) {
+  // The file may be on the disk of a worker.
+  void print_file(const std::string& path, TaskId id) {
     const int errnum = files_.read_in_pieces(path, [&](std::string_view bytes) { output_.print_raw(bytes); });
+    if (errnum == ENOENT) {
+      auto printed = through_server_(job_.info.id, id);
+      if (!printed && outcome_) outcome_ = printed.error();
+      if (!printed || *printed) return;
+    }
     if (errnum != 0) {
       log::warn(fmt::format("File at `{}` cannot be opened: {}", path, os_debug_text(errnum)));
     }
@@ -65,7 +76,9 @@ class JobOutput {
   const JobCatOptions& options_;
   const std::string& server_uid_;
   LocalFiles& files_;
+  const ReadThroughServer& through_server_;
   Output& output_;
+  Result<void> outcome_;
 };
 
 // The tasks that were named and that the job does not have.
@@ -78,9 +91,10 @@ void log_missing_tasks(JobId job, const IdArray& named, const IdSet& found) {
 }
 
 Result<void> print_one(const msg::JobDetail& job, const JobHandler::Rows& rows, const JobCatOptions& options,
-                       const std::string& server_uid, LocalFiles& files, Output& output) {
+                       const std::string& server_uid, LocalFiles& files,
+                       const ReadThroughServer& through_server, Output& output) {
   const StateFilter wanted = state_filter(options.task_status);
-  JobOutput job_output(job, options, server_uid, files, output);
+  JobOutput job_output(job, options, server_uid, files, through_server, output);
   IdSet found;  // only where tasks were named
   bool any = false;
   auto walked = rows([&](const msg::TaskRow& row) {
@@ -90,6 +104,7 @@ Result<void> print_one(const msg::JobDetail& job, const JobHandler::Rows& rows, 
     if (!output.json()) job_output.print(row);
   });
   if (!walked) return walked;
+  if (!job_output.outcome()) return job_output.outcome();
   if (options.tasks) log_missing_tasks(job.info.id, *options.tasks, found);
   if (!any) {
     log::warn(fmt::format("No tasks were selected for job {}, there is nothing to print", job.info.id.value));
@@ -102,13 +117,13 @@ Result<void> print_one(const msg::JobDetail& job, const JobHandler::Rows& rows, 
 }  // namespace
 
 Result<void> print_job_output(Answers& answers, const JobCatOptions& options, const AskServerUid& ask_uid,
-                              LocalFiles& files, Output& output) {
+                              LocalFiles& files, const ReadThroughServer& through_server, Output& output) {
   bool any_job = false;
   ServerUid server_uid(ask_uid);
   auto on_job = [&](const msg::JobDetail& job, const JobHandler::Rows& rows) -> Result<void> {
     any_job = true;
     auto uid = server_uid.for_job(job);
-    return uid ? print_one(job, rows, options, *uid, files, output) : uid.error();
+    return uid ? print_one(job, rows, options, *uid, files, through_server, output) : uid.error();
   };
   auto on_missing = [&](JobId job) -> Result<void> {
     any_job = true;
@@ -121,6 +136,7 @@ Result<void> print_job_output(Answers& answers, const JobCatOptions& options, co
 }
 
 int run_job_cat(const JobCatOptions& options, const CommandContext& context, Output& output) {
+  if (options.follow) return follow_jobs(options, context, output);
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
   const StateFilter wanted = state_filter(options.task_status);
@@ -132,8 +148,18 @@ int run_job_cat(const JobCatOptions& options, const CommandContext& context, Out
   if (!options.tasks) request.states = wanted.states;
   request.texts = false;
   Answers answers = Answers::to(*client, request);
+  // The answers to the first conversation are still coming in.
+  std::optional<Client> second;
+  auto through_server = [&](JobId job, TaskId task) -> Result<bool> {
+    if (!second) {
+      auto connected = context.connect();
+      if (!connected) return connected.error();
+      second.emplace(*std::move(connected));
+    }
+    return print_whole_output(*second, job, task, options.stream, output);
+  };
   auto printed = print_job_output(
-      answers, options, [&] { return ask_server_uid(*client); }, *context.files, output);
+      answers, options, [&] { return ask_server_uid(*client); }, *context.files, through_server, output);
   if (!printed) return output.print_error(printed.error());
   return output.finish();
 }

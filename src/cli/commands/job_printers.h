@@ -24,8 +24,11 @@ namespace hq::cli {
                                            const AskServerUid& ask_uid, Output& output);
 [[nodiscard]] Result<void> print_task_info(Answers& answers, const TaskInfoOptions& options, WallTime now,
                                            const AskServerUid& ask_uid, Output& output);
+// Gets output that is not visible here from the server; false: the server can't see it either.
+using ReadThroughServer = std::function<Result<bool>(JobId job, TaskId task)>;
 [[nodiscard]] Result<void> print_job_output(Answers& answers, const JobCatOptions& options,
-                                            const AskServerUid& ask_uid, LocalFiles& files, Output& output);
+                                            const AskServerUid& ask_uid, LocalFiles& files,
+                                            const ReadThroughServer& through_server, Output& output);
 
 // Of the answers to a WaitJobs with progress. False if there was nothing to wait for, and nothing is printed.
 [[nodiscard]] Result<bool> print_progress(Answers& answers, Output& output);

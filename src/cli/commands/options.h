@@ -187,6 +187,7 @@ struct JobCatOptions {
   std::optional<IdArray> tasks;
   std::vector<StatusFilter> task_status;
   bool print_task_header = false;
+  bool follow = false;
 };
 struct JobWaitOptions {
   Selector selector;
@@ -224,6 +225,13 @@ struct TaskInfoOptions {
   IdArray tasks;
   uint32_t verbosity = 0;
 };
+struct TaskTailOptions {
+  JobChoice job;
+  uint32_t task_id = 0;
+  std::optional<StdStream> stream;  // default: stdout
+  bool follow = false;
+  std::optional<uint32_t> lines;
+};
 struct TaskExplainOptions {
   JobChoice job;
   uint32_t task_id = 0;
@@ -253,7 +261,7 @@ using CommandOptions =
                  WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions, JobSummaryOptions,
                  JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions, JobWaitOptions,
                  JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions,
-                 TaskInfoOptions, TaskExplainOptions, OutputLogOptions>;
+                 TaskInfoOptions, TaskExplainOptions, TaskTailOptions, OutputLogOptions>;
 
 struct CommandLine {
   GlobalOptions global;

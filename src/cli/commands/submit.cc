@@ -20,7 +20,6 @@ constexpr size_t kBigFile = size_t{100} << 20;
 // Options that neither server nor workers can honour yet are refused, never ignored.
 Result<void> check_supported(const SubmitOptions& options) {
   std::string_view option;
-  if (options.log) option = "--log";
   if (options.on_notify) option = "--on-notify";
   if (option.empty()) return {};
   return Error(fmt::format("The option {} is not supported by this version of hq", option));
@@ -50,6 +49,7 @@ Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& 
   if (auto supported = check_supported(options); !supported) return supported.error();
   if (context.working_directory.empty()) return os_error(ENOENT);  // it is gone, or may not be read
   SubmitFacts facts;
+  facts.log_path = options.log;
   facts.submit_dir = context.working_directory;
   if (options.job) facts.job = JobId(*options.job);
   if (options.use_stdin) {

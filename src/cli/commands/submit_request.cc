@@ -69,7 +69,7 @@ bool makes_files(const std::optional<StdioSpec>& spec) {
   return !spec || (spec->kind == StdioSpec::Kind::kFile && !spec->path.empty());
 }
 
-void warn_of_array(const TaskConfigOptions& config, const std::string& cwd,
+void warn_of_array(const TaskConfigOptions& config, bool streamed, const std::string& cwd,
                    std::vector<std::string>& warnings) {
   if (!config.array || config.array->count() < 2) return;
   auto check_path = [&](const std::optional<StdioSpec>& spec, std::string_view name) {
@@ -83,7 +83,7 @@ void warn_of_array(const TaskConfigOptions& config, const std::string& cwd,
   const bool out = makes_files(config.stdout_spec);
   const bool err = makes_files(config.stderr_spec);
   const uint64_t files = config.array->count() * (uint64_t{out} + uint64_t{err});
-  if (files > kManyFiles && !config.stream) {
+  if (files > kManyFiles && !streamed) {
     warnings.push_back(
         fmt::format("The job will create {} files for {}. Consider using the `--stream` option to stream all "
                     "outputs into a single file",
@@ -94,7 +94,8 @@ void warn_of_array(const TaskConfigOptions& config, const std::string& cwd,
 }
 
 Result<ProgramDescription> make_program(const TaskConfigOptions& config, std::vector<std::string> command,
-                                        std::string stdin_data, std::vector<std::string>& warnings) {
+                                        std::string stdin_data, bool streamed,
+                                        std::vector<std::string>& warnings) {
   ProgramDescription program;
   program.args = std::move(command);
   MergedEnv env = merge_env(config.env);
@@ -105,8 +106,8 @@ Result<ProgramDescription> make_program(const TaskConfigOptions& config, std::ve
   program.env = std::move(env.variables);
   program.cwd = config.cwd.value_or(std::string(kDefaultCwd));
   if (auto checked = check_cwd_template(program.cwd); !checked) return checked.error();
-  program.stdout_spec = channel(config.stdout_spec, config.stream.has_value(), kDefaultStdout);
-  program.stderr_spec = channel(config.stderr_spec, config.stream.has_value(), kDefaultStderr);
+  program.stdout_spec = channel(config.stdout_spec, streamed, kDefaultStdout);
+  program.stderr_spec = channel(config.stderr_spec, streamed, kDefaultStderr);
   program.stdin_data = std::move(stdin_data);
   return program;
 }
@@ -159,11 +160,14 @@ Result<SubmitRequest> make_submit(ResolvedSubmit submit, SubmitFacts facts) {
   SubmitDescription& description = out.message.submit;
   description.submit_dir = std::move(facts.submit_dir);
   description.stream_path = config.stream;
+  description.log_path = facts.log_path;
   TaskDescription& task = description.task;
   auto request = make_request(config);
   if (!request) return request.error();
   task.request = std::move(*request);
-  auto program = make_program(config, std::move(submit.command), std::move(facts.stdin_data), out.warnings);
+  const bool streamed = config.stream || facts.log_path;
+  auto program =
+      make_program(config, std::move(submit.command), std::move(facts.stdin_data), streamed, out.warnings);
   if (!program) return program.error();
   task.program = std::move(*program);
   task.pin = config.pin.value_or(PinMode::kNone);
@@ -171,8 +175,13 @@ Result<SubmitRequest> make_submit(ResolvedSubmit submit, SubmitFacts facts) {
   task.time_limit = config.time_limit;
   task.priority = config.priority.value_or(0);
   task.crash_limit = config.crash_limit.value_or(CrashLimit());
+  if (facts.log_path) {
+    if (auto warning = unknown_placeholder_warning(*facts.log_path, PathContext::kStream)) {
+      out.warnings.push_back(std::move(*warning));
+    }
+  }
   warn_of_placeholders(config, out.warnings);
-  warn_of_array(config, task.program.cwd, out.warnings);
+  warn_of_array(config, streamed, task.program.cwd, out.warnings);
   set_ids(out.message, std::move(config.array), std::move(facts.entries));
   if (auto fits = check_size(description); !fits) return fits.error();
   return out;

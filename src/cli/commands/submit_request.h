@@ -14,6 +14,7 @@
 namespace hq::cli {
 
 struct SubmitFacts {
+  std::optional<std::string> log_path;
   std::string submit_dir;  // absolute
   std::optional<JobId> job;
   std::string stdin_data;

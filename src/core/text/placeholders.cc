@@ -128,6 +128,7 @@ SubmitDescription resolve_job_paths(SubmitDescription submit, JobId job, std::st
   const std::string submit_dir = submit.submit_dir;
   const JobPathValues values{job, server_uid, submit_dir};
   if (submit.stream_path) submit.stream_path = resolve_stream_path(*submit.stream_path, values);
+  if (submit.log_path) submit.log_path = resolve_stream_path(*submit.log_path, values);
   if (!submit.is_graph()) submit.task.program = resolve_job_paths(std::move(submit.task.program), values);
   return submit;
 }

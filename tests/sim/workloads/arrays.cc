@@ -68,4 +68,23 @@ void run_many_jobs(World& world) {
   }
 }
 
+// Tasks whose output is kept by the server or in a directory, some of them canceled.
+void run_output(World& world) {
+  for (int i = 0; i < 5; ++i) {
+    ProgramModel model;
+    model.longest = world.between(2ms, 500ms);
+    SubmitDescription what = test::submit().array(0, uint32_t(1 + world.random().below(80))).value();
+    what.task.program.stdout_spec = {StdioSpec::Kind::kStream, "", false};
+    const std::string path = "/sim/log" + std::to_string(i);
+    (world.random().chance(0.7) ? what.log_path : what.stream_path) = path;
+    const msg::Submit submit = submit_of(world, model, std::move(what));
+    world.in(world.between(0ns, 3s), [&world, submit] { world.ask(submit); });
+  }
+  if (world.random().chance(0.3)) {
+    world.in(world.between(1s, 5s), [&world] {
+      world.ask(msg::CancelJobs{{msg::Selection::Kind::kIds, IdArray::single(2)}, ""});
+    });
+  }
+}
+
 }  // namespace hq::sim

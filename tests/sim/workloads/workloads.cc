@@ -13,6 +13,7 @@ const std::vector<Workload>& workloads() {
       {"many-jobs", run_many_jobs},
       {"mixed-durations", run_mixed_durations},
       {"crash-limits", run_crash_limits},
+      {"output", run_output},
   };
   return all;
 }

@@ -41,10 +41,9 @@ TEST_CASE("a refused submit is an error") {
 }
 
 TEST_CASE("options that cannot be honoured yet are refused by name, and nothing is submitted") {
-  for (std::string option : {"--log", "--on-notify"}) {
+  for (std::string option : {"--on-notify"}) {
     PlayedServer server([](const msg::ClientRequest&) { return Replies{}; });
     SubmitOptions options = submit_true();
-    if (option == "--log") options.log = "l";
     if (option == "--on-notify") options.on_notify = "echo";
 
     CHECK(server.run(run_submit, options) == 1);

@@ -417,7 +417,9 @@ struct Cat {
            OutputMode mode = OutputMode::kCli) {
     Answers answers = answers_of(std::move(replies));
     PrintedText printed(mode);
-    result = print_job_output(answers, options, no_uid_wanted, files, printed.output);
+    result = print_job_output(
+        answers, options, no_uid_wanted, files, [](JobId, TaskId) -> Result<bool> { return false; },
+        printed.output);
     text = printed.text;
   }
 };

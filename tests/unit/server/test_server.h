@@ -19,6 +19,8 @@
 #include "hq/protocol/worker_codec.h"
 #include "hq/server/server.h"
 #include "support/builders.h"
+#include "support/fake_logs.h"
+#include "support/fake_peek.h"
 #include "support/held_journal.h"
 
 namespace hq::test {
@@ -118,6 +120,8 @@ class TestServer {
   ScriptedRouter clients;
   ScriptedRouter workers;
   SeededRandom random{1};
+  test::FakeLogs logs;
+  test::FakePeek peek;
   Now now{TimePoint(1000s), WallTime{1'700'000'000'000'000'000}};
   std::map<std::string, std::string> files;
   std::unique_ptr<Server> server;
@@ -248,10 +252,16 @@ class TestServer {
     void say_beat() { say(msg::Heartbeat{++beats}); }
   };
   ServerPorts ports() {
-    return {clients, workers, journal, random, [this](const std::string& path, const std::string& text) {
+    return {clients,
+            workers,
+            journal,
+            random,
+            [this](const std::string& path, const std::string& text) {
               files[path] = text;
               return Result<void>();
-            }};
+            },
+            logs,
+            peek};
   }
   std::vector<std::unique_ptr<Connected>> all_;
   uint64_t last_peer_ = 0;

@@ -130,3 +130,31 @@ TEST_CASE("nothing starts while there is no room for pipes") {
   w.turn();
   CHECK(w.launcher.running_tasks() == Ids{1, 2});
 }
+
+TEST_CASE("the server looks at output through the worker") {
+  Streaming w;
+  msg::PeekOutput look;
+  look.number = 9;
+  look.kind = 1;
+  look.path = "/home/u/log";
+  look.server_uid = "abcdef";
+  look.job = JobId(1);
+  look.task = TaskId(1);
+  look.position = 5;
+  look.most = 100;
+  w.say(look);
+
+  REQUIRE(w.peek.looks.size() == 1);
+  const auto& [target, range] = w.peek.looks.at(PeekId(9));
+  CHECK(target.kind == PeekTarget::Kind::kDirectory);
+  CHECK(target.worker == WorkerId(5));
+  CHECK(range == PeekRange{5, false, 100});
+  Peeked peeked;
+  peeked.id = PeekId(9);
+  peeked.position = 5;
+  peeked.length = 8;
+  peeked.bytes = "abc";
+  w.peek.answer(peeked);
+  w.turn();
+  CHECK(w.heard<msg::OutputPeeked>() == msg::OutputPeeked{9, 5, 8, "abc", 0});
+}

@@ -18,6 +18,7 @@
 #include "hq/protocol/worker_codec.h"
 #include "hq/worker/worker.h"
 #include "support/fake_output.h"
+#include "support/fake_peek.h"
 
 namespace hq {
 
@@ -215,6 +216,7 @@ struct World {
   FakeNetwork network;
   FakeLauncher launcher;
   test::FakeOutput output;
+  test::FakePeek peek;
   SeededRandom random{7};
   Now now{TimePoint(1000s), WallTime{}};
   std::optional<Duration> fence;
@@ -240,7 +242,7 @@ struct World {
   ~World() { launcher.closing = true; }
 
   void start() {
-    worker = std::make_unique<Worker>(options, WorkerPorts{network, launcher, output, random}, now);
+    worker = std::make_unique<Worker>(options, WorkerPorts{network, launcher, output, peek, random}, now);
     turn();
   }
   void turn() {
