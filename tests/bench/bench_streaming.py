@@ -1,0 +1,129 @@
+"""Section streaming: output of tasks into few files, by the workers (--stream) and by the server (--log)."""
+import os
+import shutil
+import statistics
+import subprocess
+import threading
+import time
+
+from bench_cluster import BenchError, Cluster, Row, memory_bytes, ratios, say
+
+MIB = 1 << 20
+
+
+def disk_rate(folder, size):
+    """What dd writes there, in MB/s."""
+    target = folder / "dd.out"
+    began = time.perf_counter()
+    subprocess.run(["dd", "if=/dev/zero", f"of={target}", "bs=1M", f"count={size // MIB}"], check=True, stderr=subprocess.DEVNULL)
+    rate = size / (time.perf_counter() - began) / 1e6
+    target.unlink()
+    return rate
+
+
+def producing_rate(cluster, option, tasks, size):
+    """MB/s of so many tasks that write `size` bytes together, as fast as they can."""
+    each = size // tasks // MIB
+    command = ["submit", "--wait", option, f"--array=1-{tasks}", "--cpus=0.01", "--",
+               "dd", "if=/dev/zero", "bs=64k", f"count={each * 16}", "status=none"]
+    began = time.perf_counter()
+    cluster.hq(*command)
+    return each * tasks * MIB / (time.perf_counter() - began) / 1e6
+
+
+def throughput(options, tools, size):
+    rows = []
+    with Cluster(tools) as cluster:
+        worker = cluster.start_worker("--cpus=2", "--detect-resources=none")
+        disk, rates = [], {}
+        for run in range(options.runs):
+            say(f"  throughput: run {run + 1} of {options.runs}")
+            disk.append(disk_rate(cluster.folder, size))
+            for way, option in (("--stream", "--stream=out"), ("--log", "--log=out.log")):
+                for tasks in (1, 8, 64):
+                    rates.setdefault((way, tasks), []).append(producing_rate(cluster, option, tasks, size))
+                    say(f"    {way}, {tasks} tasks: {rates[way, tasks][-1]:,.0f} MB/s")
+                    shutil.rmtree(cluster.folder / "out", ignore_errors=True)
+        peaks = [("server", memory_bytes(cluster.pid, "VmHWM")), ("worker", memory_bytes(worker.pid, "VmHWM"))]
+    rows.append(Row("what dd writes there", disk, "MB/s"))
+    for (way, tasks), values in rates.items():
+        goal = min(400, 0.8 * statistics.median(disk)) if way == "--stream" else 200
+        rows.append(Row(f"{way}, {tasks} producing task{'s' if tasks > 1 else ''}", values, "MB/s", least=goal))
+    rows += [Row(f"peak memory of the {who}", [peak / MIB], "MiB", most=64) for who, peak in peaks]
+    return rows
+
+
+def task_rate(cluster, count, outputs, program):
+    began = time.perf_counter()
+    cluster.hq("submit", "--wait", f"--array=1-{count}", *outputs, "--", *program)
+    rate = count / (time.perf_counter() - began)
+    for kept in ("out", "files"):
+        shutil.rmtree(cluster.folder / kept, ignore_errors=True)
+    return rate
+
+
+def short_tasks(options, tools, count):
+    ways = {"default files": ["--stdout=files/%{TASK_ID}.out", "--stderr=files/%{TASK_ID}.err"],
+            "--stream": ["--stream=out"], "--log": ["--log=out.log"], "no output": ["--stdout=none", "--stderr=none"]}
+    values = {way: [] for way in ways}
+    with Cluster(tools) as cluster:
+        cluster.start_worker("--cpus=2", "--detect-resources=none")
+        for run in range(options.runs):
+            say(f"  short tasks: run {run + 1} of {options.runs}")
+            for way, outputs in ways.items():
+                values[way].append(task_rate(cluster, count, outputs, ["/bin/echo", "one line"]))
+                say(f"    {way}: {values[way][-1]:,.0f} tasks/s")
+    rows = {way: Row(f"echo, {way}", rates, "tasks/s") for way, rates in values.items()}
+    return [*rows.values(),
+            ratios(rows["--stream"], rows["default files"], "echo, --stream / default files", least=0.9),
+            ratios(rows["--log"], rows["default files"], "echo, --log / default files")]
+
+
+def latencies(cluster, count):
+    """Seconds of so many requests to the server, one after the other."""
+    took = []
+    for _ in range(count):
+        began = time.perf_counter()
+        cluster.hq("server", "info")
+        took.append(time.perf_counter() - began)
+    return took
+
+
+def p99(values):
+    return sorted(values)[int(len(values) * 0.99)]
+
+
+def latency(options, tools, size):
+    """What a client waits for while output saturates the broker."""
+    idle, busy = [], []
+    with Cluster(tools) as cluster:
+        cluster.start_worker("--cpus=2", "--detect-resources=none")
+        for run in range(options.runs):
+            say(f"  latency: run {run + 1} of {options.runs}")
+            idle.append(p99(latencies(cluster, 60)) * 1000)
+            producer = threading.Thread(target=producing_rate, args=(cluster, "--log=out.log", 2, size))
+            producer.start()
+            busy.append(p99(latencies(cluster, 60)) * 1000)
+            producer.join()
+    idle_row, busy_row = Row("server info, idle, p99", idle, "ms"), Row("server info while output comes, p99", busy, "ms")
+    return [idle_row, busy_row, ratios(busy_row, idle_row, "while output comes / idle", most=2)]
+
+
+def look_up(options, tools, count):
+    with Cluster(tools) as cluster:
+        worker = cluster.start_worker("--cpus=2", "--detect-resources=none")
+        cluster.hq("submit", "--wait", "--stream=out", f"--array=1-{count}", "--", tools.path("minimal"))
+        cluster.hq("worker", "stop", "all")
+        worker.wait(30)
+        if sum(path.stat().st_size for path in (cluster.folder / "out").iterdir()) < 50 * count:
+            raise BenchError("the stream is not complete")
+        runs = cluster.measure(max(5, options.runs), "output-log", "out", "cat", "1", "stdout", "--task", count // 2)
+    return [Row(f"cat of one of {count:,} tasks", [seconds * 1000 for seconds, _, _ in runs], "ms", most=50)]
+
+
+def run(options, tools):
+    size = max(64, int(1024 * options.scale)) * MIB
+    if os.statvfs("/tmp").f_bavail * os.statvfs("/tmp").f_frsize < 4 * size:
+        raise BenchError("not enough room in the temporary directory")
+    return [*throughput(options, tools, size), *short_tasks(options, tools, max(200, int(5000 * options.scale))),
+            *latency(options, tools, size), *look_up(options, tools, max(1000, int(50_000 * options.scale)))]
