@@ -20,10 +20,10 @@ namespace hq {
 
 namespace {
 
-constexpr Duration kCloseWait = 5s;
+constexpr Duration kLogCloseWait = 5s;
 constexpr Duration kRestAfter = 1s;     // without a batch: the file gets its index
 constexpr Duration kForgetAfter = 60s;  // without a batch: the thread ends; the next batch starts it again
-constexpr uint64_t kWorthAnIndex = 1024;
+constexpr uint64_t kRecordsForIndex = 1024;
 constexpr size_t kBatchesAtOnce = 64;
 
 // What the threads tell; outlives the rest if one of them hangs.
@@ -94,7 +94,7 @@ class FileThread : public std::enable_shared_from_this<FileThread> {
                                        [&] { return !waiting_.empty() || closing_; });
       if (waiting_.empty()) {
         lock.unlock();
-        if (file_.wants_index(closing_ || rested ? 1 : kWorthAnIndex)) file_.put_index();
+        if (file_.wants_index(closing_ || rested ? 1 : kRecordsForIndex)) file_.put_index();
         lock.lock();
         if (!waiting_.empty()) continue;
         if (closing_ || (!came && rested)) break;
@@ -132,7 +132,7 @@ class ThreadedLogFiles final : public LogFiles {
   ThreadedLogFiles& operator=(const ThreadedLogFiles&) = delete;
   ~ThreadedLogFiles() override {
     for (auto& [place, file] : files_) file->close();
-    const auto until = std::chrono::steady_clock::now() + kCloseWait;
+    const auto until = std::chrono::steady_clock::now() + kLogCloseWait;
     for (auto& [place, file] : files_) {
       (void)file->wait_closed(std::max<Duration>(until - std::chrono::steady_clock::now(), 0ns));
     }

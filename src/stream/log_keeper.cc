@@ -9,7 +9,7 @@ namespace hq {
 namespace {
 
 constexpr size_t kPacket = 64 * 1024;  // of this size a packet is closed
-constexpr uint32_t kBothEnded = kEndedStdout | kEndedStderr;
+constexpr uint32_t kAllEnded = kEndedStdout | kEndedStderr;
 
 }  // namespace
 
@@ -36,7 +36,7 @@ void LogKeeper::put(const StreamWriter::Chunk& chunk, size_t length) {
   record.length = uint32_t(length);
   record.position = entry.length[size_t(chunk.channel)];
   extend(entry, record, 0);
-  if ((entry.flags & kBothEnded) == kBothEnded) open_.erase(chunk.key);
+  if ((entry.flags & kAllEnded) == kAllEnded) open_.erase(chunk.key);
   put_batch_record(packet_, record, BytesView(payload_).substr(0, length));
   if (packet_.size() >= kPacket) close_packet();
 }

@@ -12,8 +12,8 @@ namespace {
 
 constexpr Duration kFirstPause = 50ms;
 constexpr int kMostDoublings = 6;
-constexpr Duration kRetrySend = 20ms;
-constexpr int kFairShare = 64;  // packets in one turn
+constexpr Duration kRetryPacket = 20ms;
+constexpr int kPacketsPerTurn = 64;  // packets in one turn
 
 }  // namespace
 
@@ -54,7 +54,7 @@ void OutputSession::connect(Now now) {
 }
 
 bool OutputSession::receive(Now now) {
-  for (int n = 0; n < kFairShare && channel_; ++n) {
+  for (int n = 0; n < kPacketsPerTurn && channel_; ++n) {
     auto frame = channel_->receive();
     if (!frame) return false;
     auto decoded = decode_to_worker(*frame);
@@ -89,7 +89,7 @@ void OutputSession::on_message(const msg::ToWorker& message, Now now) {
 
 bool OutputSession::send_packets(Now now) {
   flush(now);
-  for (int n = 0; n < kFairShare && channel_ && !unsent_; ++n) {
+  for (int n = 0; n < kPacketsPerTurn && channel_ && !unsent_; ++n) {
     auto packet = output_.next_packet();
     if (!packet) return false;
     send(msg::OutputData{packet->number, packet->place.job, packet->place.job_uid, packet->place.log_path,
@@ -108,7 +108,7 @@ void OutputSession::flush(Now now) {
   if (!channel_ || !unsent_) return;
   const SendStatus status = channel_->send(*unsent_);
   if (status == SendStatus::kSent) unsent_.reset();
-  if (status == SendStatus::kFull) next_try_ = now.mono + kRetrySend;
+  if (status == SendStatus::kFull) next_try_ = now.mono + kRetryPacket;
   if (status == SendStatus::kGone) drop(now);
 }
 

@@ -19,10 +19,10 @@ namespace hq::cli {
 namespace {
 
 constexpr Duration kPause = 200ms;  // between two looks
-constexpr uint32_t kPiece = 64 * 1024;
+constexpr uint32_t kMostAtOnce = 64 * 1024;
 constexpr uint32_t kDefaultLines = 10;
 
-msg::ReadOutput::Channel channel_of(StdStream stream) {
+msg::ReadOutput::Channel asked_channel(StdStream stream) {
   return stream == StdStream::kStdout ? msg::ReadOutput::Channel::kStdout : msg::ReadOutput::Channel::kStderr;
 }
 
@@ -50,7 +50,7 @@ class Follower {
   Result<void> look(JobId job, TaskId task, Progress& progress) {
     while (!progress.ended) {
       auto piece = client_.call<msg::OutputPiece>(
-          msg::ReadOutput{job, task, channel_of(stream_), progress.position, false, kPiece});
+          msg::ReadOutput{job, task, asked_channel(stream_), progress.position, false, kMostAtOnce});
       if (!piece) return piece.error();
       if (piece->started && piece->instance != progress.instance) {
         // The task was started again, and its output begins anew.
@@ -158,7 +158,7 @@ Result<Tail> take_tail(Client& client, msg::ReadOutput request, const msg::Outpu
   Tail tail{last.bytes, last.position + last.bytes.size()};
   uint64_t begin = last.position;
   while (begin > 0 && begin_of_lines(tail.text, lines) == 0) {
-    const uint64_t from = begin - std::min<uint64_t>(begin, kPiece);
+    const uint64_t from = begin - std::min<uint64_t>(begin, kMostAtOnce);
     std::string before;
     while (from + before.size() < begin) {
       request.from_end = false;
@@ -200,7 +200,7 @@ Result<void> tail_task(const TaskTailOptions& options, const CommandContext& con
   if (!job) return job.error();
   const StdStream stream = options.stream.value_or(StdStream::kStdout);
   const TaskId task(options.task_id);
-  const msg::ReadOutput request{*job, task, channel_of(stream), 0, true, kPiece};
+  const msg::ReadOutput request{*job, task, asked_channel(stream), 0, true, kMostAtOnce};
   auto last = client.call<msg::OutputPiece>(request);
   if (!last) return last.error();
   if (last->started && !last->kept) {
@@ -231,7 +231,7 @@ Result<bool> print_whole_output(Client& client, JobId job, TaskId task, StdStrea
   uint64_t position = 0;
   while (true) {
     auto piece = client.call<msg::OutputPiece>(
-        msg::ReadOutput{job, task, channel_of(stream), position, false, kPiece});
+        msg::ReadOutput{job, task, asked_channel(stream), position, false, kMostAtOnce});
     if (!piece) return piece.error();
     if (!piece->started || !piece->kept || piece->errnum != 0) return position > 0;
     output.print_raw(piece->bytes);
