@@ -278,3 +278,23 @@ def test_output_that_is_kept_nowhere_is_an_error_of_tail(hq):
     assert "no `stdout` stream" in hq.command(["task", "tail", "1", "0"], 1).stderr
     assert "not found" in hq.command(["task", "tail", "1", "5"], 1).stderr
     assert "not found" in hq.command(["task", "tail", "7", "0"], 1).stderr
+
+
+# --- a server that comes back ----------------------------------------------------------------------------------------
+
+
+def test_a_server_that_was_killed_goes_on_with_the_log(hq):
+    server = hq.start_server("--journal=journal")
+    hq.start_worker("--cpus=2")
+    script = "seq 1 20000; until test -e go; do sleep 0.02; done; seq 20001 40000"
+    hq.command(["submit", "--log=out.log", "--array=1-2", "--", "bash", "-c", script])
+    wait_until(lambda: hq.run("hq log out.log cat stdout --allow-unfinished | wc -l").stdout.strip() == "40000", "half of it is there")
+    server.signal(signal.SIGKILL)
+    server.wait()
+    (hq.cwd / "go").write_text("")
+    hq.start_server("--journal=journal")
+    hq.await_job(1, "FINISHED")
+
+    expected = "".join(f"{i}\n" for i in range(1, 40001))
+    for task in (1, 2):
+        assert log_cat(hq, "stdout", "--task", task) == expected
