@@ -50,9 +50,7 @@ std::optional<Keeper::Failure> LogKeeper::flush() {
   if (!packet_.empty()) close_packet();
   full_bytes_ = 0;
   for (Bytes& packet : std::exchange(full_, {})) {
-    const uint64_t number = link_->hand_over(place_, std::move(packet));
-    if (number == 0) return Failure{{}, true, "Streaming: the worker ends"};
-    last_number_ = number;
+    last_number_ = link_->hand_over(place_, std::move(packet));
   }
   return std::nullopt;
 }

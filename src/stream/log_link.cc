@@ -75,6 +75,8 @@ bool LogLink::holds(uint64_t number) {
 void LogLink::close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
+  packets_.clear();
+  held_ = 0;
   room_.notify_all();
 }
 

@@ -36,7 +36,7 @@ class LogLink {
   std::optional<JobId> on_kept(uint64_t number);
   // The packet is there and not confirmed. False for 0.
   [[nodiscard]] bool holds(uint64_t number);
-  // Lanes that wait go on, and what they hand over is lost.
+  // Nobody takes packets any more: lanes go on, and what they hand over is thrown away.
   void close();
 
  private:

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "stream/file_keeper.h"
 #include "stream/lane.h"
@@ -123,6 +124,12 @@ class ThreadedSpool final : public Spool {
     for (OutputId id : waiting.mapped()) taken_.push_back({id, std::nullopt, 0});
   }
   void set_window(uint64_t bytes) override { link_->set_window(bytes); }
+  void abandon() override {
+    link_->close();
+    for (const auto& [packet, ids] : std::exchange(waiting_, {})) {
+      for (OutputId id : ids) taken_.push_back({id, std::nullopt, 0});
+    }
+  }
 
  private:
   struct Task {

@@ -28,6 +28,7 @@ void Worker::State::drop_waiting() {
 void Worker::State::server_lost(Now now, std::string why, bool must_stop) {
   log::debug("Server lost: " + why);
   session.fall_silent();
+  ports.output.abandon();
   fence.reset();
   if (must_stop || options.config.on_server_lost == OnServerLost::kStop) {
     return begin_stopping(now, {1, Error("Server connection closed"), std::nullopt});

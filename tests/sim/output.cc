@@ -35,6 +35,10 @@ void SimOutput::end(OutputId id) {
     });
     return;
   }
+  if (abandoned_) {
+    events_.push_back({id, std::nullopt, 0});
+    return;
+  }
   const std::string text = printed_by(task.key);
   size_t done = 0;
   do {
@@ -63,6 +67,18 @@ void SimOutput::hand_over() {
     packets_.emplace(packet.number, std::move(packet));
     waiting_.pop_front();
   }
+}
+
+void SimOutput::abandon() {
+  abandoned_ = true;
+  for (const auto& [number, id] : last_of_) events_.push_back({id, std::nullopt, 0});
+  for (const auto& [packet, id] : waiting_) {
+    if (id) events_.push_back({*id, std::nullopt, 0});
+  }
+  last_of_.clear();
+  waiting_.clear();
+  packets_.clear();
+  held_ = 0;
 }
 
 std::optional<OutputEvent> SimOutput::next_event() {

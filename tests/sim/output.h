@@ -37,6 +37,7 @@ class SimOutput final : public TaskOutput {
   void on_resumed(uint64_t last, const std::vector<uint64_t>& pending) override;
   void on_kept(uint64_t number, const std::vector<PacketFailure>& failures) override;
   void set_window(uint64_t bytes) override { window_ = bytes; }
+  void abandon() override;
   [[nodiscard]] bool has_events() const { return !events_.empty(); }
 
  private:
@@ -57,6 +58,7 @@ class SimOutput final : public TaskOutput {
   uint64_t last_sent_ = 0;
   uint64_t held_ = 0;
   uint64_t window_ = 4000;
+  bool abandoned_ = false;
 };
 
 // Log files; they outlive servers.

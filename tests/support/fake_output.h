@@ -63,6 +63,8 @@ class FakeOutput : public TaskOutput {
     for (const PacketFailure& failure : failures) packet_failures.push_back(failure);
   }
   void set_window(uint64_t bytes) override { window = bytes; }
+  void abandon() override { abandoned = true; }
+  bool abandoned = false;
   std::vector<OutputPacket> packets;
   std::vector<PacketFailure> packet_failures;
   uint64_t sent = 0;

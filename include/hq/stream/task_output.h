@@ -79,6 +79,8 @@ class TaskOutput {
   virtual void on_kept(uint64_t number, const std::vector<PacketFailure>& failures) = 0;
   // Bytes of packets that may be there at once.
   virtual void set_window(uint64_t bytes) = 0;
+  // The server is gone for good: what it should have kept is thrown away, so that tasks can end.
+  virtual void abandon() = 0;
 };
 
 }  // namespace hq

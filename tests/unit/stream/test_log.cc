@@ -216,6 +216,27 @@ TEST_CASE("a packet whose failure is told fails its task") {
   CHECK(relay.told.at(OutputId(1)) == "no room");
 }
 
+TEST_CASE("when the server is gone for good, tasks end all the same") {
+  Relay relay;
+  for (uint32_t task = 1; task <= 2; ++task) {
+    Pipe pipe;
+    const std::string bytes(60'000, 'x');
+    REQUIRE(::write(pipe.writing.get(), bytes.data(), bytes.size()) == 60'000);
+    relay.start(task, std::move(pipe.reading));
+    relay.spool->end(OutputId(task));
+  }
+  (void)relay.packet();
+  relay.spool->abandon();
+  while (relay.told.size() < 2) {
+    relay.take_events();
+    pollfd fd{relay.spool->event_fd(), POLLIN, 0};
+    if (relay.told.size() < 2) REQUIRE(::poll(&fd, 1, 30'000) == 1);
+  }
+
+  for (const auto& [id, failure] : relay.told) CHECK_FALSE(failure.has_value());
+  CHECK_FALSE(relay.spool->has_packets());
+}
+
 TEST_CASE("no more than the window is under way; the rest waits in the pipe") {
   Relay relay;
   relay.spool->set_window(100'000);
