@@ -37,6 +37,7 @@ bool OutputSession::turn(SessionId session, WorkerUid worker, Now now) {
     }
   }
   bool more = false;
+  flush(now);
   if (channel_ && stage_ != Stage::kConnecting) more = receive(now);
   if (stage_ == Stage::kOpen) more = send_packets(now) || more;
   if (channel_ && channel_->state() != DealerChannel::State::kOpen && stage_ != Stage::kConnecting) drop(now);

@@ -25,8 +25,12 @@ struct Logging : TestServer {
     message.submit.log_path = kLog;
     return ask<msg::Submitted>(message).job;
   }
+  void say(TestWorker& on, const msg::FromWorker& message) {
+    on.say(message);
+    turn();
+  }
   msg::OutputWelcome greet(TestWorker& on) {
-    on.say(msg::OutputHello{worker.uid, ++hellos});
+    say(on, msg::OutputHello{worker.uid, ++hellos});
     return on.heard<msg::OutputWelcome>();
   }
   msg::OutputData data(uint64_t number, const std::string& bytes, const std::string& path = kLog) {
@@ -45,8 +49,8 @@ TEST_CASE("output is confirmed when it is in the file") {
   const auto welcome = w.greet(w.output);
   CHECK(welcome.last == 0);
   CHECK(welcome.window == 256 * 1024);
-  w.output.say(w.data(1, "one "));
-  w.output.say(w.data(2, "two"));
+  w.say(w.output, w.data(1, "one "));
+  w.say(w.output, w.data(2, "two"));
   CHECK(w.output.heard_nothing());
 
   REQUIRE(w.logs.batches.size() == 2);
@@ -63,7 +67,7 @@ TEST_CASE("output is confirmed when it is in the file") {
 TEST_CASE("output that can't be kept is told with the cause") {
   Logging w;
   (void)w.greet(w.output);
-  w.output.say(w.data(1, "lost"));
+  w.say(w.output, w.data(1, "lost"));
   w.logs.fail(w.logs.batches.begin()->first, {w.job, TaskId(1), InstanceId(0)}, "no room");
   w.turn();
 
@@ -75,7 +79,7 @@ TEST_CASE("output that can't be kept is told with the cause") {
 TEST_CASE("a new connection learns what has arrived and what is not safe yet, and nothing is taken twice") {
   Logging w;
   (void)w.greet(w.output);
-  for (uint64_t number = 1; number <= 3; ++number) w.output.say(w.data(number, std::to_string(number)));
+  for (uint64_t number = 1; number <= 3; ++number) w.say(w.output, w.data(number, std::to_string(number)));
   w.close(w.output);
   w.logs.keep(w.logs.batches.begin()->first);  // confirmed to nobody
   w.turn();
@@ -85,7 +89,7 @@ TEST_CASE("a new connection learns what has arrived and what is not safe yet, an
 
   CHECK(welcome.last == 3);
   CHECK(welcome.pending == std::vector<uint64_t>{2, 3});
-  again.say(w.data(3, "3"));
+  w.say(again, w.data(3, "3"));
   CHECK(w.logs.batches.size() == 2);
   while (!w.logs.batches.empty()) w.logs.keep(w.logs.batches.begin()->first);
   w.turn();
@@ -97,13 +101,13 @@ TEST_CASE("a new connection learns what has arrived and what is not safe yet, an
 TEST_CASE("a failure is told again after a new hello") {
   Logging w;
   (void)w.greet(w.output);
-  w.output.say(w.data(1, "lost"));
+  w.say(w.output, w.data(1, "lost"));
   w.close(w.output);
   w.logs.fail(w.logs.batches.begin()->first, {w.job, TaskId(1), InstanceId(0)}, "no room");
   w.turn();
   TestWorker& again = w.reconnect(w.worker);
   again.session = w.worker.session;
-  again.say(msg::OutputHello{w.worker.uid, ++w.hellos});
+  w.say(again, msg::OutputHello{w.worker.uid, ++w.hellos});
 
   CHECK(again.heard<msg::OutputKept>().failures.size() == 1);
   CHECK(again.heard<msg::OutputWelcome>().last == 1);
@@ -112,7 +116,7 @@ TEST_CASE("a failure is told again after a new hello") {
 TEST_CASE("a worker may write to the logs of its jobs only") {
   Logging w;
   (void)w.greet(w.output);
-  w.output.say(w.data(1, "x", "/etc/passwd"));
+  w.say(w.output, w.data(1, "x", "/etc/passwd"));
 
   CHECK(w.logs.batches.empty());
   CHECK(w.output.heard<msg::OutputKept>().number == 1);
@@ -120,10 +124,10 @@ TEST_CASE("a worker may write to the logs of its jobs only") {
 
 TEST_CASE("an unknown session, or output without a hello, is asked to begin anew") {
   Logging w;
-  w.output.say(w.data(1, "x"));
+  w.say(w.output, w.data(1, "x"));
   (void)w.output.heard<msg::HelloPlease>();
   w.output.session = SessionId(w.worker.session.value + 1000);
-  w.output.say(msg::OutputHello{w.worker.uid, ++w.hellos});
+  w.say(w.output, msg::OutputHello{w.worker.uid, ++w.hellos});
   (void)w.output.heard<msg::HelloPlease>();
 
   CHECK(w.logs.batches.empty());
@@ -135,7 +139,7 @@ TEST_CASE("the window shrinks when many connections share the pool") {
     TestWorker& worker = w.add_worker(1);
     TestWorker& output = w.reconnect(worker);
     output.session = worker.session;
-    output.say(msg::OutputHello{worker.uid, 1});
+    w.say(output, msg::OutputHello{worker.uid, 1});
     (void)output.heard<msg::OutputWelcome>();
   }
   CHECK(w.greet(w.output).window == 128 * 1024);

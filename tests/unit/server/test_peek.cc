@@ -24,6 +24,7 @@ struct Looking : TestServer {
     job = ask<msg::Submitted>(message).job;
     (void)worker.runs();
     worker.started(job, 1);
+    turn();
     (void)worker.heard<msg::Ack>();
   }
   msg::ReadOutput look(uint32_t task) const {
@@ -51,6 +52,7 @@ TEST_CASE("the worker that runs a task is asked for its output") {
   CHECK(asked.position == 10);
   CHECK(w.replies(w.client).empty());
   w.worker.say(msg::OutputPeeked{asked.number, 10, 15, "hello", 0});
+  w.turn();
 
   const auto piece = w.piece();
   CHECK(piece.state == TaskState::kRunning);

@@ -97,6 +97,18 @@ TEST_CASE("what the socket does not take is sent later") {
   CHECK(w.heard_second<msg::OutputData>().number == 1);
 }
 
+TEST_CASE("a hello that the socket does not take is sent later too") {
+  Outputs w;
+  w.network.full_links = true;
+  w.add_packet(1);
+  w.turn();
+  CHECK(w.second().from_worker.empty());
+  w.second().full = false;
+  w.advance(100ms);
+
+  (void)w.heard_second<msg::OutputHello>();
+}
+
 TEST_CASE("the second connection goes with the first") {
   Outputs w;
   w.add_packet(1);

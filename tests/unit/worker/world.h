@@ -60,11 +60,13 @@ class FakeNetwork final : public Connector {
   std::vector<std::shared_ptr<FakeLink>> links;
   DealerChannel::State new_links = DealerChannel::State::kOpen;
   std::optional<Error> error;
+  bool full_links = false;  // new ones take nothing
 
   Result<std::unique_ptr<DealerChannel>> connect() override {
     if (error) return *error;
     links.push_back(std::make_shared<FakeLink>());
     links.back()->state = new_links;
+    links.back()->full = full_links;
     return std::unique_ptr<DealerChannel>(std::make_unique<FakeDealer>(links.back()));
   }
   FakeLink& link() { return *links.back(); }
