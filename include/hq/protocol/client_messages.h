@@ -299,9 +299,8 @@ struct OutputPiece {
   friend bool operator==(const OutputPiece&, const OutputPiece&) = default;
 };
 
-using ClientReply =
-    std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage, TaskPage,
-                 JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound,
-                 OutputPiece>;
+using ClientReply = std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage,
+                                 TaskPage, JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished,
+                                 WorkerList, WorkerNotFound, OutputPiece>;
 
 }  // namespace hq::msg
