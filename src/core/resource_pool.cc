@@ -235,6 +235,13 @@ bool ResourcePool::fits(const ResourceVariant& variant) const {
                      [&](const ResourceEntry& entry) { return fits_entry(find(entry.name), entry); });
 }
 
+bool ResourcePool::has_amounts(const ResourceVariant& variant) const {
+  return std::all_of(variant.entries.begin(), variant.entries.end(), [&](const ResourceEntry& entry) {
+    if (entry.policy == Policy::kAll) return fits_entry(find(entry.name), entry);
+    return entry.amount <= free(entry.name);
+  });
+}
+
 ResourceClaim::Part ResourcePool::take(Resource& resource, uint32_t number, const ResourceEntry& entry) {
   ResourceClaim::Part part{number, entry.policy == Policy::kAll ? resource.size : entry.amount, {}};
   if (resource.sum) {

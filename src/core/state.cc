@@ -171,11 +171,14 @@ void State::take_back(const WorkerLost& e, WallTime time, bool may_fail, Effects
       settle(*owner, time);
     }
   }
+  disband(lost);
+  lost.gang.reset();
   lost.lost = e.reason;
   lost.ended = time;
   lost.holding = e.held;
   if (!e.held) lost.assigned = {};
   lost.backlog_of.clear();
+  lost.in_use.clear();
   lost.lingering.clear();
   lost.slots = lost.running = lost.backlog = 0;
   lost.free = lost.total;
@@ -354,6 +357,7 @@ void State::end_row(Job& target, const Job::Place& place, TaskId id, RowState fi
   if (was == RowState::kRunning) {
     // Its process holds the resources until the worker says that it has ended.
     --holder.running;
+    note_in_use(holder, place, chunk.variant(place.row()), -1);
     const Duration started{int64_t{chunk.start_ms(place.row())} * 1'000'000};
     const Duration ran = std::max(time - target.submitted - started, Duration::zero());
     chunk.ran(place.row()) = float(std::chrono::duration<double>(ran).count());
@@ -406,6 +410,21 @@ void State::on(const JobForgotten& e, WallTime, Effects& effects) {
 // --- handing out
 // ---------------------------------------------------------------------------------------------
 
+void State::note_in_use(WorkerState& holder, const Job::Place& place, uint8_t variant, int64_t delta) {
+  const ClassId klass = place.group->klass(place.position);
+  const int32_t priority = place.group->priority(place.position);
+  for (size_t i = 0; i < holder.in_use.size(); ++i) {
+    WorkerState::InUse& use = holder.in_use[i];
+    if (use.klass != klass || use.variant != variant || use.priority != priority) continue;
+    HQ_ASSERT(int64_t{use.count} + delta >= 0);
+    use.count = uint32_t(int64_t{use.count} + delta);
+    if (use.count == 0) holder.in_use.erase(holder.in_use.begin() + ptrdiff_t(i));
+    return;
+  }
+  HQ_ASSERT(delta > 0);
+  holder.in_use.push_back({klass, variant, priority, uint32_t(delta)});
+}
+
 void State::claim(WorkerState& holder, ClassId klass, uint8_t variant, uint64_t times) {
   for (const VariantNeed::Item& item : classes_.needs(klass)[variant].items) {
     const Amount amount = item.all ? holder.total.at(item.resource) : item.amount;
@@ -436,7 +455,7 @@ void State::change_backlog(WorkerState& holder, const Job::Place& place, int64_t
 }
 
 // What a task held at its worker is given back in our mirror.
-void State::leave_worker(WorkerState& holder, const Job::Place& place, RowState was) {
+void State::put_down(WorkerState& holder, const Job::Place& place, RowState was) {
   if (was == RowState::kBacklog) {
     change_backlog(holder, place, -1);
     return;
@@ -444,6 +463,21 @@ void State::leave_worker(WorkerState& holder, const Job::Place& place, RowState 
   if (was == RowState::kSlot) --holder.slots;
   if (was == RowState::kRunning) --holder.running;
   unclaim(holder, place.group->klass(place.position), place.chunk().variant(place.row()));
+  note_in_use(holder, place, place.chunk().variant(place.row()), -1);
+}
+
+void State::leave_worker(WorkerState& holder, const Job::Place& place, RowState was) {
+  put_down(holder, place, was);
+  if (holder.gang) disband(holder);
+}
+
+// The workers of the multi-node task that `root` ran are free for others.
+void State::disband(WorkerState& root) {
+  if (!root.gang || root.gang->root != root.id) return;
+  for (const auto& [id, member] : alive_) {
+    if (member->gang && member->gang->root == root.id) member->gang.reset();
+  }
+  root.gang.reset();
 }
 
 void State::on(const TasksAssigned& e, WallTime time, Effects&) {
@@ -482,10 +516,19 @@ void State::hold(WorkerState& holder, const AssignedRange& range, const Job::Pla
   if (range.slot) {
     holder.slots += n;
     claim(holder, group.klass(first.position), range.variant, n);
+    note_in_use(holder, first, range.variant, int64_t(n));
   } else {
     change_backlog(holder, first, int64_t(n));
   }
   holder.assigned.push_back(range);
+  if (range.nodes.empty()) return;
+  HQ_ASSERT(range.slot && n == 1 && range.nodes.front() == holder.id);
+  const JobTask task{range.job, TaskId(range.ids.first)};
+  for (WorkerId node : range.nodes) {
+    HQ_ASSERT(worker(node).alive() && !worker(node).gang);
+    worker(node).gang = WorkerState::Gang{task, holder.id};
+  }
+  job(range.job).gangs[task.task] = range.nodes;
 }
 
 void State::on(const TasksReclaimed& e, WallTime time, Effects& effects) {
@@ -540,7 +583,7 @@ void State::make_ready_again(Job& owner, const Job::Place& place, TaskId id) {
              {id.value, id.value, 1}, true);
 }
 
-void State::on(const TasksReturned& e, WallTime, Effects& effects) {
+void State::on(const TasksReturned& e, WallTime time, Effects& effects) {
   WorkerState& holder = worker(e.worker);
   for (const ReturnedTask& task : e.tasks) {
     auto found = assigned_row(e.worker, task.task, task.instance);
@@ -552,6 +595,12 @@ void State::on(const TasksReturned& e, WallTime, Effects& effects) {
     const Job::Place* place = &found->second;
     const RowState was = place->chunk().state(place->row());
     leave_worker(holder, *place, was);
+    if (task.lost) {
+      lose_task(owner, *place, task.task.task, {e.worker, *task.lost, false}, true, effects);
+      mark_changed(effects, task.task.job);
+      settle(owner, time);
+      continue;
+    }
     if (was == RowState::kRunning) {
       --owner.counts[size_t(TaskState::kRunning)];
       ++owner.counts[size_t(TaskState::kWaiting)];
@@ -580,6 +629,7 @@ std::optional<std::pair<Job*, Job::Place>> State::reclaimable_row(WorkerId lost,
   const Job* owner = find_job(task.job);
   const WorkerState* had_it = find_worker(lost);
   if (owner == nullptr || had_it == nullptr || had_it->alive()) return std::nullopt;
+  if (owner->gangs.contains(task.task)) return std::nullopt;  // its other workers may have gone on
   auto place = owner->find(task.task);
   if (!place || place->group->columns.find(place->position) == nullptr) return std::nullopt;
   const RowState state = place->group->columns.state(place->position);
@@ -595,9 +645,14 @@ void State::note_start(Job& owner, WorkerState& holder, const Job::Place& place,
   place.chunk().start_ms(place.row()) = uint32_t(std::min<int64_t>(ms, TaskChunk::kNeverStarted - 1));
   holder.last_task = JobTask{owner.id, id};
   holder.last_task_time = at;
-  if (owner.workers.empty() || owner.workers.back() != holder.id) {
-    auto it = std::lower_bound(owner.workers.begin(), owner.workers.end(), holder.id);
-    if (it == owner.workers.end() || *it != holder.id) owner.workers.insert(it, holder.id);
+  const auto ran_on = [&](WorkerId id) {
+    if (!owner.workers.empty() && owner.workers.back() == id) return;
+    auto it = std::lower_bound(owner.workers.begin(), owner.workers.end(), id);
+    if (it == owner.workers.end() || *it != id) owner.workers.insert(it, id);
+  };
+  ran_on(holder.id);
+  if (holder.gang) {
+    for (WorkerId node : owner.gangs[id]) ran_on(node);
   }
 }
 
@@ -628,9 +683,10 @@ void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
     TaskChunk& chunk = place->chunk();
     const uint32_t row = place->row();
     const RowState was = chunk.state(row);
-    leave_worker(holder, *place, was);
+    put_down(holder, *place, was);
     chunk.set_variant(row, start.variant);
     claim(holder, place->group->klass(place->position), start.variant);
+    note_in_use(holder, *place, start.variant, 1);
     ++holder.running;
     chunk.state(row) = RowState::kRunning;
     --owner.counts[size_t(TaskState::kWaiting)];
@@ -746,6 +802,7 @@ bool State::release_lingering(WorkerId id, const JobTask& task, InstanceId insta
   if (it == holder.lingering.end() || it->second.instance != instance) return false;
   unclaim(holder, it->second.klass, it->second.variant);
   holder.lingering.erase(it);
+  if (holder.gang && holder.gang->task == task) disband(holder);
   return true;
 }
 
@@ -808,6 +865,13 @@ void State::check_invariants() const {
     uint64_t backlog = 0;
     for (const auto& of : w.backlog_of) backlog += of.count;
     HQ_ASSERT(backlog == w.backlog);
+    uint64_t holding = 0;
+    for (const auto& of : w.in_use) holding += of.count;
+    HQ_ASSERT(holding == w.slots + w.running);
+    if (!w.gang) continue;
+    auto root = alive_.find(w.gang->root);
+    HQ_ASSERT(root != alive_.end() && root->second->gang == w.gang);
+    HQ_ASSERT(root->second->slots + root->second->running + root->second->lingering.size() == 1);
   }
 }
 

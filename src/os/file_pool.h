@@ -24,7 +24,8 @@ struct PrepareFiles {
   bool unlink_first = false;
   std::string task_dir;  // made fresh, 0700, when not empty
   bool task_dir_made = false;
-  std::string node_file_text;  // goes to a file in the task directory when not empty
+  std::string host_file_text;  // go to files in the task directory when not empty
+  std::string node_file_text;
 };
 
 // What remains after a task.

@@ -118,6 +118,7 @@ void read_request(FieldReader& in, LaunchRequest& r) {
   read_target(in, r.err);
   r.unlink_outputs_first = in.flag();
   in.text(r.task_dir);
+  in.text(r.host_file_text);
   in.text(r.node_file_text);
   r.cpus.resize(in.count(sizeof(int)));
   for (int& cpu : r.cpus) in.number(cpu);
@@ -174,6 +175,7 @@ void put_start(Bytes& out, const LaunchRequest& request) {
   put_target(frame, request.err);
   frame.number(uint8_t{request.unlink_outputs_first});
   frame.text(request.task_dir);
+  frame.text(request.host_file_text);
   frame.text(request.node_file_text);
   frame.number(static_cast<uint32_t>(request.cpus.size()));
   for (int cpu : request.cpus) frame.number(cpu);

@@ -51,6 +51,7 @@ void LauncherProcess::on_start(LaunchRequest request) {
   if (r.err.kind == OutputTarget::Kind::kFile) record.prepare.err = joined(r.cwd, r.err.path);
   record.prepare.unlink_first = r.unlink_outputs_first;
   record.prepare.task_dir = r.task_dir;
+  record.prepare.host_file_text = r.host_file_text;
   record.prepare.node_file_text = r.node_file_text;
   bool needs_files = !record.prepare.out.empty() || !record.prepare.err.empty() || !r.task_dir.empty();
   if (needs_files) record.files = LaunchRecord::Files::kNeeded;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kErrorFileBytes = 2048;
 constexpr const char* kErrorFileName = "/hq-error";
+constexpr const char* kHostFileName = "/hq-hostfile";
 constexpr const char* kNodeFileName = "/hq-nodefile";
 
 std::string directory_of(const std::string& path) {
@@ -94,8 +95,10 @@ int make_task_directory(PrepareFiles& files) {
   }
   if (error != 0) return error;
   files.task_dir_made = true;
-  if (files.node_file_text.empty()) return 0;
-  return write_file(files.task_dir + kNodeFileName, files.node_file_text);
+  if (!files.host_file_text.empty()) error = write_file(files.task_dir + kHostFileName, files.host_file_text);
+  if (error == 0 && !files.node_file_text.empty())
+    error = write_file(files.task_dir + kNodeFileName, files.node_file_text);
+  return error;
 }
 
 int remove_at(int dir_fd, const char* name);

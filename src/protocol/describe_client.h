@@ -305,6 +305,7 @@ void describe(V& v, S& s) {
   v.field("assigned_tasks", s.assigned_tasks);
   v.field("running_tasks", s.running_tasks);
   v.field("reserved", s.reserved);
+  v.field("main_node", s.main_node);
   v.field("last_lines", s.last_lines);
 }
 

@@ -200,6 +200,29 @@ void read_entries(WireReader& r, std::vector<Run>& rows) {
   }
 }
 
+void put_hosts(WireWriter& w, const std::vector<Run>& rows) {
+  const auto has = [](const Run& run) { return !run.hosts.empty(); };
+  w.array(size_t(std::count_if(rows.begin(), rows.end(), has)));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!has(rows[i])) continue;
+    w.array(2);
+    w.uint(i);
+    w.array(rows[i].hosts.size());
+    for (const std::string& host : rows[i].hosts) w.text(host);
+  }
+}
+
+void read_hosts(WireReader& r, std::vector<Run>& rows) {
+  const uint32_t count = r.array("hosts");
+  for (uint32_t i = 0; i < count && r.ok(); ++i) {
+    expect_columns(r, "hosts", 2);
+    const uint32_t row = r.uint32("hosts");
+    if (row >= rows.size() || !rows[row].hosts.empty()) return r.fail("hosts", "no such row");
+    const uint32_t hosts = r.array("hosts");
+    for (uint32_t k = 0; k < hosts && r.ok(); ++k) rows[row].hosts.emplace_back(r.text("hosts"));
+  }
+}
+
 // Bits of the column of flags of a run.
 constexpr uint64_t kSlot = 1;
 constexpr uint64_t kEager = 2;
@@ -287,7 +310,7 @@ void read_table(WireReader& r, std::vector<TaskSpan>& rows) {
 }
 
 void put_table(WireWriter& w, const std::vector<Run>& rows) {
-  w.array(8);
+  w.array(9);
   put_ranges(w, rows, [](const Run& row) -> const IdRange& { return row.ids; });
   put_runs(
       w, rows, 1, [](const Run& a, const Run& b) { return a.definition == b.definition; },
@@ -295,10 +318,11 @@ void put_table(WireWriter& w, const std::vector<Run>& rows) {
   put_instance_and_variant(w, rows);
   put_column(w, rows, 0, [](const Run& row) { return (row.slot ? kSlot : 0) | (row.eager ? kEager : 0); });
   put_entries(w, rows);
+  put_hosts(w, rows);
 }
 
 void read_table(WireReader& r, std::vector<Run>& rows) {
-  expect_columns(r, "runs", 8);
+  expect_columns(r, "runs", 9);
   read_ranges(r, rows, [](Run& row) -> IdRange& { return row.ids; });
   read_runs(
       r, "definition", rows, 1, [&] { return DefinitionId(r.uint32("definition")); },
@@ -309,6 +333,7 @@ void read_table(WireReader& r, std::vector<Run>& rows) {
     row.eager = (v & kEager) != 0;
   });
   read_entries(r, rows);
+  read_hosts(r, rows);
 }
 
 void put_table(WireWriter& w, const std::vector<IdRange>& rows) {

@@ -19,10 +19,16 @@ constexpr size_t kMaxEntryBytes = size_t{4} << 20;
 }  // namespace
 
 void Server::Impl::schedule() {
-  wake_scheduler = false;
-  schedule_at.reset();
-  if (stopping) return;
+  if (!pass_under_way) {
+    wake_scheduler = false;
+    schedule_at.reset();
+  }
+  if (stopping) {
+    pass_under_way = wake_scheduler = false;
+    return;
+  }
   if (ports.journal.overfull()) {  // results pile up that can't be written: nothing more is started
+    pass_under_way = wake_scheduler = false;
     schedule_at = now_.mono + kOverfullPause;
     return;
   }
@@ -34,8 +40,10 @@ void Server::Impl::schedule() {
   if (!away.empty())
     std::set_union(closed.begin(), closed.end(), away.begin(), away.end(),
                    std::inserter(unreachable, unreachable.end()));
-  const Placement placement = plan({state, now_.wall, away.empty() ? closed : unreachable, retracting,
-                                    nullptr, ports.journal.status().last_commit_took});
+  const Placement placement =
+      scheduler.step({state, now_.wall, away.empty() ? closed : unreachable, retracting, &refused, nullptr,
+                      ports.journal.status().last_commit_took});
+  pass_under_way = placement.more;
   for (const Placed& placed : placement.placed) hand_out(placed);
   for (const Retraction& retraction : placement.retractions) {
     WorkerSession* session = sessions.of(retraction.worker);
@@ -44,7 +52,16 @@ void Server::Impl::schedule() {
     send_ahead(session->peer, session->session,
                msg::Retract{*session->retraction, retraction.definition, retraction.count});
   }
-  if (placement.again_in) schedule_at = now_.mono + *placement.again_in;
+  if (placement.again_in) {
+    const TimePoint at = now_.mono + *placement.again_in;
+    schedule_at = std::min(schedule_at.value_or(at), at);
+  }
+}
+
+void Server::Impl::forget_refusals(WorkerId worker) {
+  if (refused.empty()) return;
+  const auto first = refused.lower_bound({worker, ClassId(0)});
+  refused.erase(first, refused.lower_bound({WorkerId(worker.value + 1), ClassId(0)}));
 }
 
 void Server::Impl::define(WorkerSession& session, const TaskGroup& group, uint64_t position) {
@@ -88,6 +105,7 @@ void Server::Impl::hand_out(const Placed& placed) {
     run.instance = range.instance;
     run.variant = range.variant;
     run.slot = range.slot;
+    for (WorkerId node : range.nodes) run.hosts.push_back(state.find_worker(node)->config->hostname);
     // A client that waits learns of the last tasks at once; before those a full report may come as it fills.
     run.eager = !job.consumers.empty() || (waiters.waits_for(range.job) && job.active() <= kLastTasks);
     if (!group.submit().entries) {
@@ -117,6 +135,9 @@ void Server::Impl::hand_out(const Placed& placed) {
   flush();
   record(TasksAssigned{placed.worker, std::move(ranges)});
   if (WorkerLink* link = sessions.link(placed.worker)) link->idle_since.reset();
+  for (WorkerId node : placed.nodes) {
+    if (WorkerLink* link = sessions.link(node)) link->idle_since.reset();
+  }
 }
 
 }  // namespace hq

@@ -79,6 +79,9 @@ struct Server::Impl {
   void keep_last_lines(WorkerId worker, const std::vector<std::string>& lines);
   // Whether its processes are known to have ended.
   enum class Proof { kEnded, kNone };
+  // The loss that ends this multi-node task, if one of its workers is gone.
+  [[nodiscard]] std::optional<LossReason> broken_gang(const JobTask& task) const;
+  void end_broken_gang(const WorkerState& root);
   void lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof);
   void fence(WorkerId worker);
   // How long it may run its tasks after a heartbeat of which it has an answer.
@@ -108,6 +111,7 @@ struct Server::Impl {
   // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
   void schedule();
   void hand_out(const Placed& placed);
+  void forget_refusals(WorkerId worker);
   void define(WorkerSession& session, const TaskGroup& group, uint64_t position);
 
   // --- clients (on_client.cc, on_query.cc) -----------------------------------------------------------------
@@ -162,7 +166,11 @@ struct Server::Impl {
   std::vector<PeerId> acks_due;  // peers whose session says so
   size_t request_bytes = 0;      // of the request in hand
 
+  Scheduler scheduler;
   bool wake_scheduler = false;
+  bool pass_under_way = false;  // of the scheduler; what wakes it meanwhile gets a pass of its own
+  // Placed tasks that came back because their indices lie wrong; until something ends on that worker.
+  std::set<std::pair<WorkerId, ClassId>> refused;
   std::optional<TimePoint> schedule_at;
   // What workers said last in their log, for `worker info`; of the newest only.
   std::map<WorkerId, std::vector<std::string>> last_lines;
@@ -195,7 +203,7 @@ struct Server::Impl {
 [[nodiscard]] msg::JobStatus status_of(TaskState state);
 [[nodiscard]] msg::JobStatus status_of(const Job& job);
 [[nodiscard]] msg::JobSummary summary_of(const Job& job);
-[[nodiscard]] msg::WorkerDetail detail_of(const WorkerState& worker);
+[[nodiscard]] msg::WorkerDetail detail_of(const WorkerState& worker, const Scheduler& scheduler);
 // The ids a selection means, ascending for last and all, in written order for ids (they may not exist).
 [[nodiscard]] std::vector<JobId> selected_jobs(const State& state, const msg::Selection& selection);
 [[nodiscard]] std::vector<WorkerId> selected_workers(const State& state, const msg::Selection& selection);

@@ -106,7 +106,7 @@ msg::JobSummary summary_of(const Job& job) {
   return {job.id, job.name, job.open, job.cancel_reason, job.task_count(), job.counts};
 }
 
-msg::WorkerDetail detail_of(const WorkerState& worker) {
+msg::WorkerDetail detail_of(const WorkerState& worker, const Scheduler& scheduler) {
   msg::WorkerDetail out;
   out.id = worker.id;
   out.config = *worker.config;
@@ -117,6 +117,9 @@ msg::WorkerDetail detail_of(const WorkerState& worker) {
   if (worker.last_task) out.last_task_time = worker.last_task_time;
   out.assigned_tasks = worker.slots + worker.running;
   out.running_tasks = worker.running;
+  const auto reservation = scheduler.reservation(worker.id);
+  out.reserved = reservation && reservation->gang;
+  if (worker.gang) out.main_node = worker.gang->root == worker.id;
   return out;
 }
 
@@ -225,7 +228,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ListWorkers&& request) {
     for (auto it = state.workers().upper_bound(after); it != state.workers().end(); ++it) {
       if (page.workers.size() == kWorkersPerPage) break;
       after = it->first;
-      if (it->second->alive() || offline) page.workers.push_back(detail_of(*it->second));
+      if (it->second->alive() || offline) page.workers.push_back(detail_of(*it->second, scheduler));
     }
     if (page.workers.empty()) {
       ended = true;
@@ -245,7 +248,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
   };
   for (WorkerId worker_id : selected_workers(state, request.workers)) {
     if (const WorkerState* worker = state.find_worker(worker_id)) {
-      list.workers.push_back(detail_of(*worker));
+      list.workers.push_back(detail_of(*worker, scheduler));
       if (auto said = last_lines.find(worker_id); said != last_lines.end()) {
         list.workers.back().last_lines = said->second;
       }

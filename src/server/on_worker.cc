@@ -182,6 +182,9 @@ void Server::Impl::complete_hello(PeerId from) {
   welcome.acknowledged = hello.last_report;
   adopt(session, hello, known_starts, welcome);
   send(from, session.session, welcome);
+  const WorkerState& worker = *state.find_worker(session.worker);
+  if (worker.gang && worker.gang->root == worker.id && broken_gang(worker.gang->task))
+    end_broken_gang(worker);
   if (link.stopping) {
     send(from, session.session, msg::StopWorker{msg::StopWorker::Reason::kStop});
   }
@@ -345,12 +348,21 @@ void Server::Impl::on_started(WorkerId worker, const std::vector<msg::StartedTas
 
 void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows) {
   if (rows.empty()) return;
+  forget_refusals(worker);
   TasksEnded event{worker, {}};
   event.tasks.reserve(rows.size());
+  TasksReturned broken{worker, {}};
   for (const msg::EndedTask& row : rows) {
     if (state.release_lingering(worker, {row.job, row.task}, row.instance)) {
       wake_scheduler = true;
       continue;
+    }
+    if (row.outcome != msg::EndedTask::Outcome::kFinished &&
+        state.assigned_row(worker, {row.job, row.task}, row.instance)) {
+      if (const auto loss = broken_gang({row.job, row.task})) {
+        broken.tasks.push_back({{row.job, row.task}, row.instance, loss});
+        continue;
+      }
     }
     // Stopped without our asking: the worker is ending, and its loss takes the task back.
     if (row.outcome == msg::EndedTask::Outcome::kStopped) continue;
@@ -367,6 +379,7 @@ void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& 
     event.tasks.push_back(std::move(end));
   }
   if (!event.tasks.empty()) record(std::move(event));
+  if (!broken.tasks.empty()) record(std::move(broken));
 }
 
 void Server::Impl::on_returned(WorkerSession& session, const msg::Returned& returned) {
@@ -379,6 +392,9 @@ void Server::Impl::on_returned(WorkerSession& session, const msg::Returned& retu
       auto row = state.assigned_row(session.worker, task, span.instance);
       if (row && row->second.group->columns.state(row->second.position) != RowState::kRunning) {
         event.tasks.push_back({task, span.instance});
+        const Job::Place& place = row->second;
+        if (returned.retract == 0 && place.group->columns.state(place.position) == RowState::kSlot)
+          refused.emplace(session.worker, place.group->klass(place.position));
       }
     }
   }
@@ -430,7 +446,28 @@ void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::st
   away.erase(worker);
   const bool held = proof == Proof::kNone && fenced > now_.mono;
   if (held) fences[worker] = fenced;
+  forget_refusals(worker);
+  const auto gang = state.find_worker(worker)->gang;
   record(WorkerLost{worker, reason, held});
+  if (gang && gang->root != worker) end_broken_gang(*state.find_worker(gang->root));
+}
+
+std::optional<LossReason> Server::Impl::broken_gang(const JobTask& task) const {
+  const Job* job = state.find_job(task.job);
+  if (job == nullptr || !job->gangs.contains(task.task)) return std::nullopt;
+  for (WorkerId node : job->gangs.at(task.task)) {
+    if (const auto& lost = state.find_worker(node)->lost) return lost;
+  }
+  return std::nullopt;
+}
+
+// A program on several nodes does not survive one of them. It is stopped; when its worker says that it has
+// ended, it waits again.
+void Server::Impl::end_broken_gang(const WorkerState& root) {
+  WorkerSession* session = sessions.of(root.id);
+  if (session == nullptr || !root.gang) return;  // told after its next hello
+  const JobTask task = root.gang->task;
+  send(session->peer, session->session, msg::CancelTasks{task.job, {{task.task.value, task.task.value, 1}}});
 }
 
 // Some connection has closed; the hint does not say whose. A probe costs a microsecond.

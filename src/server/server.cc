@@ -96,7 +96,7 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
   confirm_output();
   take_peeked();
   on_timer();
-  if (wake_scheduler || (schedule_at && *schedule_at <= now_.mono)) schedule();
+  if (wake_scheduler || pass_under_way || (schedule_at && *schedule_at <= now_.mono)) schedule();
   if (stopping && !stop_recorded) {
     stopping_since = now_.mono;
     begin_stopping();
@@ -211,7 +211,7 @@ void Server::Impl::commit_and_send() {
 std::optional<TimePoint> Server::Impl::next_deadline() {
   TimePoint next = next_check;
   auto earlier = [&](TimePoint t) { next = std::min(next, t); };
-  if (wake_scheduler || !workers_drained || (stopping && !stop_recorded)) return now_.mono;
+  if (wake_scheduler || pass_under_way || !workers_drained || (stopping && !stop_recorded)) return now_.mono;
   if (stop_until) earlier(*stop_until);
   if (schedule_at) earlier(*schedule_at);
   if (probe_again) earlier(*probe_again);

@@ -50,6 +50,7 @@ msg::TaskRow TaskRows::row_of(const Job& job, const TaskGroup& group, uint64_t p
   if (out.started) {
     out.start = job.submitted + Duration(int64_t{chunk->start_ms(row)} * 1'000'000);
     out.workers = {WorkerId(chunk->worker(row))};
+    if (job.gangs.contains(id)) out.workers = job.gangs.at(id);
   }
   // Tasks that were ended from outside have run as well, but nobody says what they used.
   if (out.started && (out.state == TaskState::kCanceled || out.state == TaskState::kAborted)) {

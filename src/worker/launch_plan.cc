@@ -81,6 +81,21 @@ Result<void> add_pinning(const Task& task, const ResourceClaim& claim, LaunchReq
   return {};
 }
 
+// "n1.site.org" -> "n1"; an address stays whole.
+std::string short_name(const std::string& host) {
+  if (host.find_first_not_of("0123456789.") == std::string::npos) return host;
+  return host.substr(0, host.find('.'));
+}
+
+void add_node_files(const Task& task, LaunchRequest& request) {
+  for (const std::string& host : task.hosts) {
+    request.host_file_text += host + "\n";
+    request.node_file_text += short_name(host) + "\n";
+  }
+  request.env.emplace_back("HQ_HOST_FILE", request.task_dir + "/hq-hostfile");
+  request.env.emplace_back("HQ_NODE_FILE", request.task_dir + "/hq-nodefile");
+}
+
 Result<OutputTarget> output_target(const Task& task, const StdioSpec& spec, std::string path) {
   switch (spec.kind) {
     case StdioSpec::Kind::kNull:
@@ -141,11 +156,14 @@ Result<LaunchRequest> plan_launch(const Task& task, const ResourceClaim& claim, 
   request.env.emplace_back("HQ_INSTANCE_ID", task.attempt.instance.text());
   if (task.entry) request.env.emplace_back("HQ_ENTRY", *task.entry);
   if (!several_nodes) add_resources(task, claim, request.env);
-  if (auto pinned = add_pinning(task, claim, request); !pinned) return pinned.error();
+  if (!several_nodes) {
+    if (auto pinned = add_pinning(task, claim, request); !pinned) return pinned.error();
+  }
   if (has_task_dir(task)) {
     request.task_dir = facts.work_dir + "/" + std::string(dir_name);
     request.env.emplace_back("HQ_TASK_DIR", request.task_dir);
     request.env.emplace_back("HQ_ERROR_FILENAME", request.task_dir + "/hq-error");
+    if (several_nodes) add_node_files(task, request);
   }
   TaskPaths paths = paths_of(task);
   auto out = output_target(task, description.program.stdout_spec, std::move(paths.stdout_path));

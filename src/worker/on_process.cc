@@ -125,8 +125,10 @@ void Worker::State::on_failed(LaunchId id, const ProcessEvent& event, Now now) {
              launch_failure(launch.task, event.stage, event.errnum), now);
 }
 
-void Worker::State::on_dropped(LaunchId id, Now) {
+void Worker::State::on_dropped(LaunchId id, Now now) {
   Launch launch = launches.remove(id);
+  if (launch.stopped == StopCause::kCancel && launch.task.request().variant.nodes > 0)
+    report_end(launch.task, msg::EndedTask::Outcome::kStopped, {}, {}, now);
   if (launch.stopped != StopCause::kNone || launch.recall == Recall::kCancel ||
       launch.recall == Recall::kWorkerEnds || phase != Phase::kServing) {
     forget(launch.task);

@@ -161,7 +161,7 @@ void Worker::State::on(const msg::Welcome& message, Now now) {
   for (const msg::HeldTask& held : message.unwanted) {
     const Attempt attempt{held.job_uid, held.job, held.task, held.instance};
     if (!known.contains(attempt)) continue;
-    drop_or_stop([&](const Attempt& candidate) { return candidate == attempt; });
+    drop_or_stop([&](const Attempt& candidate) { return candidate == attempt; }, now);
   }
 }
 
@@ -271,7 +271,8 @@ bool Worker::State::take_in(const msg::Run& run) {
               definition,
               run.variant,
               run.eager,
-              std::nullopt};
+              std::nullopt,
+              run.hosts};
     if (run.entries) task.entry = std::string(run.entries->at(n));
     if (!known.insert(task.attempt).second) continue;  // said twice: it is here already
     if (run.slot) {
@@ -325,14 +326,16 @@ void Worker::State::send_returned(uint64_t number_of_retract, std::vector<Attemp
   if (session.welcomed()) session.send(msg::Returned{number_of_retract, spans_of(std::move(attempts))});
 }
 
-void Worker::State::on(const msg::CancelTasks& message, Now) {
-  drop_or_stop([&](const Attempt& attempt) { return names(message, attempt); });
+void Worker::State::on(const msg::CancelTasks& message, Now now) {
+  drop_or_stop([&](const Attempt& attempt) { return names(message, attempt); }, now);
 }
 
-void Worker::State::drop_or_stop(const std::function<bool(const Attempt&)>& wanted) {
+void Worker::State::drop_or_stop(const std::function<bool(const Attempt&)>& wanted, Now now) {
   std::erase_if(slots, [&](const Task& task) {
     if (!wanted(task.attempt)) return false;
     forget(task);
+    // The server waits for the end of a multi-node task before its nodes get others.
+    if (task.request().variant.nodes > 0) report_end(task, msg::EndedTask::Outcome::kStopped, {}, {}, now);
     return true;
   });
   for (const Task& task : backlog.take_if([&](const Task& task) { return wanted(task.attempt); }))

@@ -49,9 +49,17 @@ void Worker::State::start_slots(Now now) {
       slot = slots.erase(slot);
       continue;
     }
-    auto claim = pool.allocate(variant);
+    // A multi-node task has us to itself, whatever its entries say.
+    auto claim = pool.allocate(variant.nodes > 0 ? ResourceVariant{} : variant);
     if (!claim) {
-      ++slot;
+      if (!pool.has_amounts(variant)) {
+        ++slot;
+        continue;
+      }
+      // The amounts are there, the indices lie wrong for it: others may use them meanwhile.
+      unasked_returns.push_back(slot->attempt);
+      forget(*slot);
+      slot = slots.erase(slot);
       continue;
     }
     Task task = std::move(*slot);

@@ -82,7 +82,7 @@ struct Worker::State {
   void send_returned(uint64_t retract, std::vector<Attempt> attempts);
   void answer_retract_if_complete();
   // Waiting ones are forgotten, running ones stopped and their ends reported.
-  void drop_or_stop(const std::function<bool(const Attempt&)>& wanted);
+  void drop_or_stop(const std::function<bool(const Attempt&)>& wanted, Now now);
   void renew_fence(Now now);
 
   // on_process.cc

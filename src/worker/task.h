@@ -69,6 +69,7 @@ struct Task {
   uint8_t variant = 0;
   bool eager = false;
   std::optional<std::string> entry;
+  std::vector<std::string> hosts;  // of a multi-node task: its nodes, ours first
 
   [[nodiscard]] const Request& request() const { return *definition->requests[variant]; }
 };

@@ -168,9 +168,10 @@ msg::Define define() {
 
 msg::RunTasks run_tasks() {
   msg::RunTasks out;
-  out.runs.push_back({DefinitionId(9), {0, 63, 1}, InstanceId(0), 0, false, false, std::nullopt});
-  out.runs.push_back({DefinitionId(9), {70, 80, 5}, InstanceId(2), 1, true, true, entries(3)});
-  out.runs.push_back({DefinitionId(10), {5, 5, 1}, InstanceId(0), 0, true, false, std::nullopt});
+  out.runs.push_back({DefinitionId(9), {0, 63, 1}, InstanceId(0), 0, false, false, std::nullopt, {}});
+  out.runs.push_back({DefinitionId(9), {70, 80, 5}, InstanceId(2), 1, true, true, entries(3), {}});
+  out.runs.push_back(
+      {DefinitionId(10), {5, 5, 1}, InstanceId(0), 0, true, false, std::nullopt, {"n1.site", "n2.site"}});
   return out;
 }
 

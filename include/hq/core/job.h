@@ -116,6 +116,8 @@ struct Job {
     } last = Last::kNone;  // what the newest loss counted as
   };
   LazyMap<TaskId, Losses> losses;
+  // The workers of multi-node tasks that were handed out, lately; the first one runs the program.
+  LazyMap<TaskId, std::vector<WorkerId>> gangs;
   // Texts of failures, of the first 1,000 failed tasks.
   static constexpr size_t kMaxTexts = 1000;
   LazyMap<TaskId, std::string> texts;

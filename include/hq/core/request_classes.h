@@ -57,6 +57,7 @@ class AmountVector {
   [[nodiscard]] Amount at(ResourceIndex i) const {
     return i < values_.size() && values_[i] > 0 ? Amount::from_scaled(uint64_t(values_[i])) : Amount();
   }
+  [[nodiscard]] int64_t raw(ResourceIndex i) const { return i < values_.size() ? values_[i] : 0; }
   void add(ResourceIndex i, Amount amount) {
     grow(i);
     values_[i] += int64_t(amount.scaled);

@@ -61,6 +61,8 @@ class ResourcePool {
 
   // Takes all entries of the variant, or nothing at all. REQUIRES: names in it are unique.
   [[nodiscard]] std::optional<ResourceClaim> allocate(const ResourceVariant& variant);
+  // True if as much is free as the variant asks for, wherever it lies.
+  [[nodiscard]] bool has_amounts(const ResourceVariant& variant) const;
   // True if allocate() would succeed now.
   [[nodiscard]] bool fits(const ResourceVariant& variant) const;
   [[nodiscard]] Amount free(std::string_view resource) const;

@@ -1,14 +1,19 @@
-// Who runs what: plan() is a pure function from the state to placements; pick() names the tasks of one
-// placement. docs/scheduling.md says what is optimised, and in which order.
+// Who runs what. A Scheduler makes passes over the ready tasks; each step of a pass goes from the state to
+// placements, without a clock and without side effects on the state; pick() names the tasks of one placement.
+// docs/scheduling.md says what is optimised, and in which order.
 //
-// Higher priority first; within a priority, classes by their oldest job; workers by id, so that work is
-// packed. A class that still has tasks when no worker has room for it blocks lower priorities on the workers
-// that could run it. Workers get a short backlog beyond what runs, sized by measured task duration; it is
-// taken back when another worker could start those tasks now.
+// Higher priority first; within a priority heavier and then older classes; workers by id, so that work is
+// packed. What a higher priority waits for is kept from lower ones, except for the part of a worker that it
+// could not use anyway. A class that others pass for too long gets a reservation: one worker (or one gang)
+// that drains for it. Workers get a short backlog beyond what runs, sized by measured task duration; it is
+// taken back when another worker could start those tasks now, or when its worker is kept for something else.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "hq/core/state.h"
@@ -22,8 +27,11 @@ struct PlanInput {
   const std::set<WorkerId>& closed;
   // Workers that still owe the answer to a retraction.
   const std::set<WorkerId>& retracting;
-  // If given, only these workers can have changed since the last full plan.
-  const std::set<WorkerId>* only = nullptr;
+  // A worker that could not start a placed task of a class although the amounts were free (its indices lie
+  // in the wrong groups, or are partly taken) is not asked again before something has ended there.
+  const std::set<std::pair<WorkerId, ClassId>>* refused = nullptr;
+  // Workers that are watched get at most so many new tasks, and no backlog.
+  const std::map<WorkerId, uint64_t>* at_most = nullptr;
   // How long it takes lately until what is handed out is safe, and leaves.
   Duration commit_time{0};
 };
@@ -35,6 +43,7 @@ struct Placed {
   uint8_t variant = 0;
   uint64_t count = 0;
   bool slot = true;
+  std::vector<WorkerId> nodes;  // of a multi-node task: all its workers, `worker` first
   friend bool operator==(const Placed&, const Placed&) = default;
 };
 
@@ -48,9 +57,52 @@ struct Retraction {
 struct Placement {
   std::vector<Placed> placed;
   std::vector<Retraction> retractions;
-  std::optional<Duration> again_in;  // a retraction may become worth while then
+  std::optional<Duration> again_in;  // something may become worth while then
+  bool more = false;                 // the pass goes on with the next step
 };
 
+// A worker that drains for tasks of this class.
+struct Reservation {
+  int32_t priority = 0;
+  ClassId klass;
+  bool gang = false;
+  friend bool operator==(const Reservation&, const Reservation&) = default;
+};
+
+class Pass;
+
+// What passes remember: how long a class has been passed by, what is reserved, and where a pass stands.
+class Scheduler {
+ public:
+  // Looking at one worker for one class is one unit of work; a step ends after about this many.
+  static constexpr uint64_t kStepWork = 400'000;
+  static constexpr uint64_t kWholePass = UINT64_MAX;
+
+  Scheduler();
+  ~Scheduler();
+  Scheduler(Scheduler&&) noexcept;
+  Scheduler& operator=(Scheduler&&) noexcept;
+
+  // The next step of the pass under way, or the first of a new one. What it placed has to be recorded (or
+  // given up) before the next step.
+  Placement step(const PlanInput& input, uint64_t work = kStepWork);
+  // What this worker is kept for; nothing for most.
+  [[nodiscard]] std::optional<Reservation> reservation(WorkerId worker) const;
+
+  struct Waiting {  // a class that could run and is passed by others
+    WallTime since;
+    std::vector<WorkerId> reserved;
+  };
+  using WaitKey = std::pair<int32_t, ClassId>;
+  using WaitingClasses = std::map<WaitKey, Waiting>;
+
+ private:
+  WaitingClasses waiting_;
+  std::map<WorkerId, Reservation> kept_;
+  std::unique_ptr<Pass> pass_;
+};
+
+// One whole pass that remembers nothing.
 [[nodiscard]] Placement plan(const PlanInput& input);
 
 // The tasks of one placement, in order: restarted ones first, then by job and id. May be fewer than asked
@@ -60,7 +112,9 @@ struct Placement {
 // How many tasks of a variant fit into `free`; `total` is the worker's whole (for "all").
 [[nodiscard]] uint64_t fit_count(const VariantNeed& need, const AmountVector& free,
                                  const AmountVector& total);
-// Whether the worker could run it when empty, and lives long enough.
+// Whether the worker lives long enough for the variant.
+[[nodiscard]] bool lives_for(const VariantNeed& need, const WorkerState& worker, WallTime now);
+// Whether the worker could run a variant of one node when empty, and lives long enough.
 [[nodiscard]] bool could_run(const VariantNeed& need, const WorkerState& worker, WallTime now);
 // Time until the worker's limit; nothing when it has none.
 [[nodiscard]] std::optional<Duration> remaining_life(const WorkerState& worker, WallTime now);

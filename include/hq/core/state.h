@@ -138,7 +138,10 @@ class State {
   void end_row(Job& job, const Job::Place& place, TaskId id, RowState final_state, WallTime time);
   void claim(WorkerState& worker, ClassId klass, uint8_t variant, uint64_t times = 1);
   void unclaim(WorkerState& worker, ClassId klass, uint8_t variant);
+  void note_in_use(WorkerState& worker, const Job::Place& place, uint8_t variant, int64_t delta);
   void change_backlog(WorkerState& worker, const Job::Place& place, int64_t delta);
+  void put_down(WorkerState& worker, const Job::Place& place, RowState was);
+  void disband(WorkerState& root);
   void leave_worker(WorkerState& worker, const Job::Place& place, RowState was);
   void sweep_assigned(WorkerState& worker);
   void hold(WorkerState& worker, const AssignedRange& range, const Job::Place& first);

@@ -41,6 +41,22 @@ struct WorkerState {
   };
   std::vector<BacklogOf> backlog_of;
 
+  // What slots and running tasks hold, counted.
+  struct InUse {
+    ClassId klass;
+    uint8_t variant = 0;
+    int32_t priority = 0;
+    uint32_t count = 0;
+  };
+  std::vector<InUse> in_use;
+  // The multi-node task that has this worker to itself, and the worker that runs it.
+  struct Gang {
+    JobTask task;
+    WorkerId root;
+    friend bool operator==(const Gang&, const Gang&) = default;
+  };
+  std::optional<Gang> gang;
+
   // Canceled or aborted while they held resources: these are free again when the worker reports the end.
   struct Lingering {
     ClassId klass;
@@ -58,7 +74,7 @@ struct WorkerState {
   bool holding = false;
 
   [[nodiscard]] bool alive() const { return !lost.has_value(); }
-  [[nodiscard]] bool idle() const { return slots + running + backlog == 0 && lingering.empty(); }
+  [[nodiscard]] bool idle() const { return slots + running + backlog == 0 && lingering.empty() && !gang; }
 };
 
 }  // namespace hq

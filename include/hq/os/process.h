@@ -66,7 +66,8 @@ struct LaunchRequest {
   bool unlink_outputs_first =
       false;                   // instances above 0: a still living earlier one must not write into ours
   std::string task_dir;        // created fresh (0700) when not empty; removed after the end
-  std::string node_file_text;  // reserved for multi-node tasks
+  std::string host_file_text;  // of multi-node tasks: go to files in the task directory when not empty
+  std::string node_file_text;  //   "
   std::vector<int> cpus;       // affinity set in the child; empty = as the worker was started with
   // Starts when `after` has ended (however), in its place; at once when zero or not known any more. A dropped
   // request leaves its place to its successor: behind the one it waited for, if that still runs.

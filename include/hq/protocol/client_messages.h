@@ -273,7 +273,8 @@ struct WorkerDetail {
   std::optional<WallTime> last_task_time;
   uint64_t assigned_tasks = 0;  // placed or running; not the backlog
   uint64_t running_tasks = 0;
-  bool reserved = false;
+  bool reserved = false;                // kept free for a multi-node task that waits
+  std::optional<bool> main_node;        // has a multi-node task, and runs its program or not
   std::vector<std::string> last_lines;  // of a worker that ended with a cause
   friend bool operator==(const WorkerDetail&, const WorkerDetail&) = default;
 };

@@ -201,6 +201,7 @@ struct Run {
   bool slot = false;               // placed: starts next, before any backlog
   bool eager = false;              // somebody waits for it: report at once
   std::optional<Entries> entries;  // one per id
+  std::vector<std::string> hosts;  // of a multi-node task: names of all its nodes, the worker's own first
   friend bool operator==(const Run&, const Run&) = default;
 };
 

@@ -43,6 +43,9 @@ std::string last_task_cell(const msg::WorkerDetail& worker) {
 }
 
 std::string runtime_cell(const msg::WorkerDetail& worker) {
+  if (worker.main_node) {
+    return *worker.main_node ? "running multinode task; main node" : "running multinode task; secondary node";
+  }
   std::string text = fmt::format("assigned tasks: {}", worker.assigned_tasks);
   if (worker.running_tasks > 0) text += fmt::format("; running tasks: {}", worker.running_tasks);
   if (worker.reserved) text += "; reserved for a multi-node task";
@@ -188,6 +191,14 @@ void write_last_task(const msg::WorkerDetail& worker, JsonWriter& json) {
 
 void write_runtime(const msg::WorkerDetail& worker, JsonWriter& json) {
   json.begin_object();
+  if (worker.main_node) {
+    json.key("MultiNodeTask");
+    json.begin_object();
+    json.member("main_node", *worker.main_node);
+    json.end_object();
+    json.end_object();
+    return;
+  }
   json.key("SingleNodeTasks");
   json.begin_object();
   json.member("assigned_tasks", worker.assigned_tasks);

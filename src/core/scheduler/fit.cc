@@ -27,11 +27,14 @@ uint64_t fit_count(const VariantNeed& need, const AmountVector& free, const Amou
   return fits;
 }
 
+bool lives_for(const VariantNeed& need, const WorkerState& worker, WallTime now) {
+  const auto life = remaining_life(worker, now);
+  return !life || *life >= need.min_time;
+}
+
 bool could_run(const VariantNeed& need, const WorkerState& worker, WallTime now) {
   if (need.nodes > 0) return false;  // several nodes: not placed on one worker
-  const auto life = remaining_life(worker, now);
-  if (life && *life < need.min_time) return false;
-  return fit_count(need, worker.total, worker.total) > 0;
+  return lives_for(need, worker, now) && fit_count(need, worker.total, worker.total) > 0;
 }
 
 }  // namespace hq

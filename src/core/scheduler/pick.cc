@@ -33,20 +33,21 @@ std::vector<AssignedRange> pick(const State& state, const Placed& placed) {
         if (!placed.slot && losses != job.losses.end() && losses->second.from_backlog >= kBacklogLosses)
           continue;
         const InstanceId instance = group.instance(*group.position(task));
-        out.push_back({key.job, {task.value, task.value, 1}, instance, placed.variant, placed.slot});
+        out.push_back(
+            {key.job, {task.value, task.value, 1}, instance, placed.variant, placed.slot, placed.nodes});
         --left;
       }
     }
     for (const IdRange& range : tasks.fresh.lowest(left)) {
       left -= range.count();
       if (!group.submit().is_graph()) {
-        out.push_back({key.job, range, InstanceId(0), placed.variant, placed.slot});
+        out.push_back({key.job, range, InstanceId(0), placed.variant, placed.slot, placed.nodes});
         continue;
       }
       // Each task of a graph has a definition of its own, and a range has one.
       for (uint64_t id = range.first; id <= range.last; id += range.step) {
         const auto one = uint32_t(id);
-        out.push_back({key.job, {one, one, 1}, InstanceId(0), placed.variant, placed.slot});
+        out.push_back({key.job, {one, one, 1}, InstanceId(0), placed.variant, placed.slot, placed.nodes});
       }
     }
   }

@@ -1,4 +1,4 @@
-// Numbers of the scheduler (docs/scheduling.md, Backlog).
+// Numbers of the scheduler (docs/scheduling.md).
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,13 @@ namespace hq {
 // Work that a worker holds beyond what runs, in seconds: some round trips and turns of a busy server.
 inline constexpr double kBacklogSeconds = 0.04;
 inline constexpr uint64_t kMaxBacklog = 1024;
-// Tasks that ask for no resource at all: how many are placed on one worker per plan.
+// Tasks that ask for no resource at all: how many run on one worker.
 inline constexpr uint64_t kMaxWithoutResources = 64;
 // A backlog is taken back when its worker has not started or ended anything for this long.
 inline constexpr Duration kRetractAfter = 20ms;
+// A class that others pass for this long gets a reservation.
+inline constexpr Duration kPatience = 10s;
+// Combinations of variants that are compared on one worker at most; beyond that, the densest goes first.
+inline constexpr uint64_t kMaxCombinations = 20'000;
 
 }  // namespace hq

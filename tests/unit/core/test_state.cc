@@ -223,7 +223,7 @@ TEST_CASE("a task of a graph is ready when all it depends on has finished") {
   CHECK(w.state.dependents(*w.state.find_job(job), {TaskId(1)}).empty());
 }
 
-TEST_CASE("higher priority goes first and blocks lower ones where it could run") {
+TEST_CASE("higher priority goes first and leaves lower ones what it could not use") {
   World w;
   w.add_worker(4);
   const JobId low = w.add_job(submit().array(0, 8));
@@ -232,7 +232,8 @@ TEST_CASE("higher priority goes first and blocks lower ones where it could run")
   w.schedule();
 
   CHECK(w.state.find_job(high)->find(TaskId(0))->group->columns.state(0) == RowState::kSlot);
-  CHECK(w.state.find_job(low)->find(TaskId(0))->group->columns.state(0) == RowState::kWaiting);
+  CHECK(w.state.find_job(low)->find(TaskId(0))->group->columns.state(0) == RowState::kSlot);
+  CHECK(w.state.find_job(low)->find(TaskId(1))->group->columns.state(1) == RowState::kWaiting);
 }
 
 TEST_CASE("a backlog is taken back when its worker stands still and another has room") {

@@ -1,0 +1,226 @@
+// What a class that waits keeps from others: from lower priorities at once, and, when it has been passed by
+// for too long, from its own priority on one worker (or one gang) that drains for it.
+#include <algorithm>
+#include <functional>
+
+#include "core/scheduler/pass.h"
+#include "core/scheduler/scheduler_limits.h"
+
+namespace hq {
+
+namespace {
+
+int64_t sum_in_use(const RequestClasses& classes, const WorkerState& worker, ResourceIndex r,
+                   const std::function<bool(const WorkerState::InUse&)>& counts) {
+  int64_t sum = 0;
+  for (const WorkerState::InUse& held : worker.in_use) {
+    if (!counts(held)) continue;
+    for (const VariantNeed::Item& item : classes.needs(held.klass)[held.variant].items) {
+      if (item.resource != r) continue;
+      const Amount each = item.all ? worker.total.at(r) : item.amount;
+      sum += int64_t(each.scaled) * int64_t{held.count};
+    }
+  }
+  return sum;
+}
+
+bool needs_whole_groups(const ResourceRequest& request) {
+  return std::any_of(request.variants.begin(), request.variants.end(), [](const ResourceVariant& variant) {
+    return std::any_of(variant.entries.begin(), variant.entries.end(), [](const ResourceEntry& entry) {
+      return entry.policy == Policy::kForceCompact || entry.policy == Policy::kForceTight ||
+             entry.amount.fraction() > 0;
+    });
+  });
+}
+
+}  // namespace
+
+// Reserved workers first try the class they are reserved for; then the rest of the priority gets what that
+// class leaves of them.
+void Pass::open_reservations() {
+  for (size_t d = 0; d < demands_.size(); ++d) {
+    Demand& demand = demands_[d];
+    const auto found = waiting_->find({*priority_, demand.klass});
+    if (found == waiting_->end() || found->second.reserved.empty()) continue;
+    std::vector<size_t> rooms;
+    for (WorkerId worker : found->second.reserved) {
+      const auto room = rooms_.find(worker);
+      if (!room || rooms_.at(*room).closed) break;
+      rooms.push_back(*room);
+    }
+    if (rooms.size() != found->second.reserved.size()) {
+      found->second.reserved.clear();  // one of them has gone: chosen again
+      continue;
+    }
+    for (size_t i : rooms) rooms_.at(i).kept_for = found->first;
+    const std::vector<VariantNeed>& variants = needs(demand.klass);
+    if (variants[0].nodes > 0) {
+      find_groups();
+      place_gangs(demand);
+    } else {
+      for (size_t v = 0; v < variants.size(); ++v) {
+        const uint64_t n = std::min<uint64_t>(room_for(rooms[0], demand, variants[v]), 1);
+        if (n == 0 || demand.got_some) continue;
+        rooms_.take(rooms[0], variants[v], n);
+        put(rooms[0], demand, uint8_t(v), n, true);
+      }
+    }
+    if (demand.got_some) {
+      for (size_t i : rooms) rooms_.at(i).kept_for.reset();
+      waiting_->erase(found);
+      continue;
+    }
+    for (size_t i : rooms) {
+      if (variants[0].nodes > 0) {
+        for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
+      } else {
+        for (const VariantNeed& need : variants) keep_for_one(demand, need, i);
+      }
+    }
+  }
+}
+
+// One task of the class shall fit there once what runs has ended. Others may have what it would leave.
+void Pass::keep_for_one(const Demand& demand, const VariantNeed& need, size_t i) {
+  if (rooms_.fit_total(i, need) == 0) return;
+  const WorkerState& worker = *rooms_.at(i).worker;
+  const bool whole = needs_whole_groups(in_->state.classes().request(demand.klass));
+  for (const VariantNeed::Item& item : need.items) {
+    const int64_t total = rooms_.total(i, item.resource);
+    const int64_t each = item.all || whole ? total : int64_t(item.amount.scaled);
+    const int64_t others = sum_in_use(in_->state.classes(), worker, item.resource,
+                                      [&](const auto& held) { return held.klass != demand.klass; });
+    rooms_.set_cap(i, item.resource, std::max(rooms_.free(i, item.resource) - each, total - each - others));
+  }
+}
+
+// --- lower priorities -------------------------------------------------------------------------------------
+
+void Pass::keep_from_lower(const Demand& demand) {
+  ++work_;
+  if (demand.remaining == 0) return;
+  const std::vector<VariantNeed>& variants = needs(demand.klass);
+  if (variants[0].nodes > 0) return keep_for_gang(demand);
+  work_ += rooms_.size();
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    for (const VariantNeed& need : variants) cap_for(demand.klass, need, i);
+  }
+}
+
+// Lower priorities may have, of what is free, what is left beside as many of these tasks as wait; and in any
+// case the part of the worker that these could not use when they had all of it.
+void Pass::cap_for(ClassId klass, const VariantNeed& need, size_t i) {
+  Room& room = rooms_.at(i);
+  if (room.closed) return;
+  const bool shut = std::all_of(need.items.begin(), need.items.end(), [&](const VariantNeed::Item& item) {
+    return rooms_.capped(i, item.resource) && rooms_.available(i, item.resource) <= 0;
+  });
+  if (shut && room.capped_by) return;
+  const uint64_t most = rooms_.fit_total(i, need);
+  if (most == 0) return;
+  const ReadyClass* waiting = ready(klass);
+  const uint64_t held = Rooms::in_use(*room.worker, klass);
+  const uint64_t wanted =
+      std::min(most, held + (waiting == nullptr ? 0 : waiting->count)) - std::min(most, held);
+  room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
+  for (const VariantNeed::Item& item : need.items) {
+    const int64_t total = rooms_.total(i, item.resource);
+    const int64_t each = item.all ? total : int64_t(item.amount.scaled);
+    const int64_t lower = sum_in_use(in_->state.classes(), *room.worker, item.resource,
+                                     [&](const auto& of) { return of.priority < *priority_; });
+    const int64_t beside = rooms_.free(i, item.resource) - each * int64_t(wanted);
+    const int64_t never_used = total - each * int64_t(most) - lower;
+    rooms_.set_cap(i, item.resource, std::max(beside, never_used));
+  }
+}
+
+void Pass::keep_for_gang(const Demand& demand) {
+  find_groups();
+  for (size_t i : drain_order(needs(demand.klass)[0], demand.remaining)) {
+    Room& room = rooms_.at(i);
+    room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
+    for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
+  }
+}
+
+// --- fairness within a priority ---------------------------------------------------------------------------
+
+// Somebody who asks for less, or whose turn is later, got what this class could not wait for.
+bool Pass::is_passed(size_t order) const {
+  if (!last_placed_) return false;
+  if (*last_placed_ > order) return true;
+  const std::vector<VariantNeed>& variants = needs(demands_[order].klass);
+  if (variants[0].nodes > 0) return true;
+  return std::any_of(variants.begin(), variants.end(), [&](const VariantNeed& need) {
+    return std::any_of(need.items.begin(), need.items.end(), [&](const VariantNeed::Item& item) {
+      const int64_t asked = item.all ? Rooms::kNoCap : int64_t(item.amount.scaled);
+      return asked > least_placed_[item.resource];
+    });
+  });
+}
+
+void Pass::judge_waiting() {
+  // Classes of this priority that do not wait any more are forgotten, with their reservations.
+  for (auto it = waiting_->lower_bound({*priority_, ClassId(0)});
+       it != waiting_->end() && it->first.first == *priority_;) {
+    const auto demand = std::find_if(demands_.begin(), demands_.end(),
+                                     [&](const Demand& d) { return d.klass == it->first.second; });
+    const bool waits = demand != demands_.end() && demand->remaining > 0 && !demand->got_some;
+    it = waits ? std::next(it) : waiting_->erase(it);
+  }
+  if (!last_placed_ && waiting_->empty()) return;
+  for (size_t d = 0; d < demands_.size(); ++d) {
+    if (demands_[d].remaining > 0 && !demands_[d].got_some) wait_or_reserve(d);
+  }
+}
+
+void Pass::wait_or_reserve(size_t order) {
+  const Scheduler::WaitKey key{*priority_, demands_[order].klass};
+  auto found = waiting_->find(key);
+  if (found == waiting_->end()) {
+    if (!is_passed(order)) return;
+    found = waiting_->emplace(key, Scheduler::Waiting{in_->now, {}}).first;
+  }
+  if (!found->second.reserved.empty()) return;
+  const Duration left = found->second.since + kPatience - in_->now;
+  if (left > Duration::zero()) {
+    out_->again_in = std::min(out_->again_in.value_or(left), left);
+    return;
+  }
+  found->second.reserved = choose_reserved(key.second);
+  for (WorkerId worker : found->second.reserved) rooms_.at(*rooms_.find(worker)).kept_for = key;
+}
+
+// The worker (or gang) that will have room soonest, as far as amounts tell.
+std::vector<WorkerId> Pass::choose_reserved(ClassId klass) const {
+  const std::vector<VariantNeed>& variants = needs(klass);
+  std::vector<WorkerId> out;
+  if (variants[0].nodes > 0) {
+    for (size_t i : drain_order(variants[0], 1)) {
+      if (rooms_.at(i).kept_for || rooms_.at(i).worker->gang) return {};
+      out.push_back(rooms_.at(i).worker->id);
+    }
+    return out;
+  }
+  double least_missing = 2;
+  std::optional<size_t> best;
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    if (rooms_.at(i).kept_for || rooms_.at(i).gang || rooms_.at(i).most == 0) continue;
+    for (const VariantNeed& need : variants) {
+      if (rooms_.fit_total(i, need) == 0) continue;
+      double missing = 0;
+      for (const VariantNeed::Item& item : need.items) {
+        const auto total = double(rooms_.total(i, item.resource));
+        const double each = item.all ? total : double(item.amount.scaled);
+        missing = std::max(missing, (each - double(rooms_.free(i, item.resource))) / total);
+      }
+      if (missing >= least_missing) continue;
+      least_missing = missing;
+      best = i;
+    }
+  }
+  if (best) out.push_back(rooms_.at(*best).worker->id);
+  return out;
+}
+
+}  // namespace hq

@@ -1,0 +1,81 @@
+// The workers while a pass is made: what each has free, and how much of it the class at hand may take. Kept
+// by resource, so that looking at all workers for one class is one walk over a few columns.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hq/core/scheduler.h"
+
+namespace hq {
+
+struct Room {
+  const WorkerState* worker = nullptr;
+  Duration life = Duration::max();  // until its time limit
+  uint64_t backlog = 0;             // with what we add
+  uint64_t most = UINT64_MAX;       // new tasks that it may still get
+  bool closed = false;
+  bool gang = false;                           // taken by a multi-node task of this pass
+  bool fresh = true;                           // nothing was placed here by this pass
+  std::optional<int32_t> capped_by;            // the highest priority that keeps something of it for itself
+  std::optional<Scheduler::WaitKey> kept_for;  // a reservation
+};
+
+class Rooms {
+ public:
+  static constexpr int64_t kNoCap = std::numeric_limits<int64_t>::max();
+
+  void open(const PlanInput& input);
+  // The state has moved on since the last step.
+  void refresh(const PlanInput& input);
+  // From now on classes of this priority are looked at: what a backlog of at least this priority will start
+  // is not free for them.
+  void set_priority(const State& state, int32_t priority);
+
+  [[nodiscard]] size_t size() const { return rooms_.size(); }
+  [[nodiscard]] Room& at(size_t i) { return rooms_[i]; }
+  [[nodiscard]] const Room& at(size_t i) const { return rooms_[i]; }
+  [[nodiscard]] int64_t total(size_t i, ResourceIndex r) const {
+    return int64_t(rooms_[i].worker->total.at(r).scaled);
+  }
+  [[nodiscard]] int64_t free(size_t i, ResourceIndex r) const { return free_[r][i]; }
+  [[nodiscard]] int64_t available(size_t i, ResourceIndex r) const { return available_[r][i]; }
+  [[nodiscard]] const std::vector<int64_t>& available(ResourceIndex r) const { return available_[r]; }
+  [[nodiscard]] bool capped(size_t i, ResourceIndex r) const { return cap_[r][i] != kNoCap; }
+  // How many tasks of the variant may start here now.
+  [[nodiscard]] uint64_t fit(size_t i, const VariantNeed& need) const;
+  // How many fit into an empty worker.
+  [[nodiscard]] uint64_t fit_total(size_t i, const VariantNeed& need) const;
+  [[nodiscard]] bool lives_for(size_t i, const VariantNeed& need) const {
+    return rooms_[i].life >= need.min_time;
+  }
+  void take(size_t i, const VariantNeed& need, uint64_t n);
+  // At most this much of the resource for whoever comes after.
+  void set_cap(size_t i, ResourceIndex r, int64_t most);
+  // Nothing of it is available any more.
+  void empty(size_t i);
+  // Tasks of a class that hold resources there, as the state knows.
+  [[nodiscard]] static uint64_t in_use(const WorkerState& worker, ClassId klass);
+  [[nodiscard]] std::optional<size_t> find(WorkerId worker) const;
+  [[nodiscard]] size_t resources() const { return free_.size(); }
+  // Sum of the totals of all workers.
+  [[nodiscard]] double sum_of(ResourceIndex r) const { return sums_[r]; }
+
+ private:
+  void read_free(size_t i);
+  void limit_by_cap(size_t i);
+  void subtract_backlog(const State& state, size_t i);
+
+  std::vector<Room> rooms_;                      // by worker id
+  std::vector<std::vector<int64_t>> free_;       // by resource, then room
+  std::vector<std::vector<int64_t>> available_;  // free without the backlog, within the cap
+  std::vector<std::vector<int64_t>> cap_;
+  std::vector<double> sums_;
+  std::optional<int32_t> priority_;
+};
+
+}  // namespace hq

@@ -1,0 +1,544 @@
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+#include "hq/base/random.h"
+#include "scheduler_world.h"
+
+using namespace hq;
+using namespace hq::test;
+
+// --- variants ---------------------------------------------------------------------------------------------
+
+TEST_CASE("a lone task takes the variant that uses most") {
+  for (double second : {2.0, 4.0}) {
+    Cluster c;
+    c.add_worker({{"cpus", 4}});
+    const JobId job = c.add_job({variant({{"cpus", 1}}), variant({{"cpus", second}})}, 1);
+    c.plan();
+    CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{1, 1}});
+  }
+}
+
+TEST_CASE("many tasks take the variant of which most run at the same use") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 1}}), variant({{"cpus", 2}})}, 8);
+  c.plan();
+  CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{0, 4}});
+}
+
+TEST_CASE("variants in falling order: alone the first, many the last") {
+  for (uint32_t tasks : {1U, 8U}) {
+    Cluster c;
+    c.add_worker({{"cpus", 4}});
+    const JobId job = c.add_job({variant({{"cpus", 4}}), variant({{"cpus", 1}})}, tasks);
+    c.plan();
+    const auto expected =
+        tasks == 1 ? std::map<uint8_t, uint64_t>{{0, 1}} : std::map<uint8_t, uint64_t>{{1, 4}};
+    CHECK(c.variants_of(job) == expected);
+  }
+}
+
+TEST_CASE("a small weight makes a large variant worth less than a small one") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 1}}), variant({{"cpus", 2}}, 1'000)}, 1);
+  c.plan();
+  CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{0, 1}});
+}
+
+TEST_CASE("variants of one array fill a worker together") {
+  Cluster c;
+  c.add_worker({{"cpus", 16}, {"gpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 1}, {"gpus", 1}}), variant({{"cpus", 4}})}, 20);
+  c.plan();
+  CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{0, 4}, {1, 3}});
+}
+
+TEST_CASE("few tasks spread over workers when larger variants use more") {
+  Cluster c;
+  const WorkerId first = c.add_worker({{"cpus", 4}});
+  const WorkerId second = c.add_worker({{"cpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 1}}), variant({{"cpus", 2}})}, 4);
+  c.plan();
+  CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{1, 4}});
+  CHECK(c.running_on(first, job) == 2);
+  CHECK(c.running_on(second, job) == 2);
+}
+
+TEST_CASE("a heavier class goes before an older one of the same priority") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId older = c.add_job({variant({{"cpus", 1}})}, 8);
+  const JobId heavier = c.add_job({variant({{"cpus", 1}}, 30'000)}, 3);
+  c.plan();
+  CHECK(c.running(heavier) == 3);
+  CHECK(c.running(older) == 1);
+}
+
+TEST_CASE("tasks without need of a rare resource leave its workers for those that wait for it") {
+  Cluster c;
+  const WorkerId rich = c.add_worker({{"cpus", 4}, {"gpus", 4}});
+  const WorkerId poor = c.add_worker({{"cpus", 4}});
+  const JobId plain = c.add_job({variant({{"cpus", 1}})}, 4);
+  const JobId gpu = c.add_job({variant({{"cpus", 1}, {"gpus", 1}})}, 4);
+  c.plan();
+  CHECK(c.running_on(poor, plain) == 4);
+  CHECK(c.running_on(rich, gpu) == 4);
+}
+
+// --- priorities -------------------------------------------------------------------------------------------
+
+TEST_CASE("lower priorities use what a waiting higher one could not use anyway") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 8);
+  const JobId high = c.add_job({variant({{"cpus", 3}})}, 2, 1, 1);
+  c.plan();
+  CHECK(c.running(high) == 1);
+  CHECK(c.running(low) == 1);
+}
+
+TEST_CASE("what a waiting higher priority needs is kept from lower ones until it fits") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 3, 5);
+  c.plan();
+  c.now = c.now + 1s;
+  const JobId high = c.add_job({variant({{"cpus", 4}})}, 1, 5, 1);
+  const JobId late = c.add_job({variant({{"cpus", 1}})}, 9, 5);
+  c.plan();
+  CHECK(c.running(low) == 3);
+  CHECK(c.running(late) == 0);
+  c.now = c.now + 4s;
+  c.end_due();
+  c.plan();
+  CHECK(c.running(high) == 1);
+}
+
+TEST_CASE("a higher priority that waits for other resources keeps no cpus idle") {
+  Cluster c;
+  c.add_worker({{"cpus", 16}, {"gpus", 4}});
+  const JobId high = c.add_job({variant({{"cpus", 1}, {"gpus", 1}})}, 10, 1, 1);
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 30);
+  c.plan();
+  CHECK(c.running(high) == 4);
+  CHECK(c.running(low) == 12);
+}
+
+TEST_CASE("a higher priority too big for every worker blocks nothing") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  c.add_job({variant({{"cpus", 8}})}, 1, 1, 1);
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 4);
+  c.plan();
+  CHECK(c.running(low) == 4);
+}
+
+TEST_CASE("a smaller task of equal priority goes past a bigger one that waits") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId first = c.add_job({variant({{"cpus", 3}})}, 2);
+  const JobId second = c.add_job({variant({{"cpus", 1}})}, 2);
+  c.plan();
+  CHECK(c.running(first) == 1);
+  CHECK(c.running(second) == 1);
+}
+
+TEST_CASE("a backlog of lower priority is taken back when a higher priority waits for its worker") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 1}});
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 100, 0.001);
+  c.plan();
+  c.now = c.now + 1ms;
+  c.end_due();
+  c.plan();
+  REQUIRE(c.state.find_worker(worker)->backlog > 10);
+  c.add_job({variant({{"cpus", 1}})}, 1, 5, 1);
+  c.plan();
+  REQUIRE(c.retractions.size() == 1);
+  CHECK(c.retractions[0].worker == worker);
+  CHECK(c.running(low) == 1);
+}
+
+// --- fairness ---------------------------------------------------------------------------------------------
+
+namespace {
+
+// Endless tasks of one cpu whose ends are out of step, so that no worker is ever empty by chance.
+void add_endless_stream(Cluster& c, uint32_t cpus) {
+  c.check = false;  // walks all tasks
+  for (uint32_t i = 0; i < cpus; ++i) c.add_job({variant({{"cpus", 1}})}, 1, 0.1 + 0.07 * i);
+  c.add_job({variant({{"cpus", 1}})}, 100'000, 1);
+  c.run(2s);
+}
+
+}  // namespace
+
+TEST_CASE("a task for a whole worker gets one under an endless stream of small ones") {
+  for (bool older : {true, false}) {
+    Cluster c;
+    c.add_worker({{"cpus", 4}});
+    c.add_worker({{"cpus", 4}});
+    JobId whole;
+    if (older) whole = c.add_job({variant({{"cpus", 4}})}, 1, 1);
+    add_endless_stream(c, 8);
+    if (older) {
+      CHECK(c.count(whole, TaskState::kFinished) == 1);
+      continue;
+    }
+    whole = c.add_job({variant({{"cpus", 4}})}, 1, 1);
+    const WallTime since = c.now;
+    c.run(60s);
+    REQUIRE(c.first_start.contains(whole));
+    CHECK(c.first_start[whole] - since < 15s);
+  }
+}
+
+TEST_CASE("a request for all of a resource is not starved") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  add_endless_stream(c, 4);
+  const JobId whole = c.add_job({variant({{"cpus", 0}})}, 3, 1);
+  c.run(100s);
+  CHECK(c.count(whole, TaskState::kFinished) == 3);
+}
+
+TEST_CASE("a reservation leaves the rest of its worker and all other workers to others") {
+  Cluster c;
+  const WorkerId first = c.add_worker({{"cpus", 8}});
+  const WorkerId second = c.add_worker({{"cpus", 2}});
+  add_endless_stream(c, 10);
+  const JobId big = c.add_job({variant({{"cpus", 6}})}, 1, 1);
+  while (!c.scheduler.reservation(first)) {
+    REQUIRE_FALSE(c.first_start.contains(big));
+    c.run(30ms);
+  }
+  CHECK_FALSE(c.scheduler.reservation(second));
+  while (!c.first_start.contains(big)) {
+    c.run(30ms);
+    const WorkerState& worker = *c.state.find_worker(first);
+    CHECK(worker.running >= (c.first_start.contains(big) ? 1 : 2));
+    CHECK(c.state.find_worker(second)->running == 2);
+  }
+  c.run(1ms);
+  CHECK_FALSE(c.scheduler.reservation(first));
+}
+
+TEST_CASE("a class that waits behind equal ones of an older job gets no reservation") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 2}});
+  c.add_job({variant({{"cpus", 1}})}, 100, 1);
+  c.add_job({variant({{"cpus", 1}, {"mem", 0.5}})}, 10, 1);
+  c.add_worker({{"mem", 1}});
+  const JobId younger = c.add_job({variant({{"cpus", 1}}, 9'999)}, 10, 1);
+  c.run(30s);
+  CHECK_FALSE(c.scheduler.reservation(worker));
+  CHECK(c.running(younger) == 0);
+}
+
+// --- time requests, least utilisation, watched workers
+// ------------------------------------------------------
+
+TEST_CASE("a time request is only placed where the worker lives long enough") {
+  Cluster c;
+  const WorkerId brief = c.add_worker({{"cpus", 4}}, "default", 0, 10s);
+  const WorkerId lasting = c.add_worker({{"cpus", 1}});
+  ResourceVariant v = variant({{"cpus", 1}});
+  v.min_time = 60s;
+  const JobId job = c.add_job({v}, 3);
+  c.plan();
+  CHECK(c.running_on(brief, job) == 0);
+  CHECK(c.running_on(lasting, job) == 1);
+}
+
+TEST_CASE("a worker with a least utilisation starts nothing below it") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 4}}, "default", 0.6);
+  const JobId two = c.add_job({variant({{"cpus", 1}})}, 2, 1);
+  c.plan();
+  CHECK(c.running(two) == 0);
+  const JobId third = c.add_job({variant({{"cpus", 1}})}, 1, 2);
+  c.plan();
+  CHECK(c.running(two) + c.running(third) == 3);
+  CHECK(c.state.find_worker(worker)->running == 3);
+}
+
+TEST_CASE("what a least utilisation refuses runs on other workers") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}}, "default", 1.0);
+  c.add_worker({{"cpus", 4}}, "default", 1.0);
+  const WorkerId plain = c.add_worker({{"cpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 1}})}, 7, 1);
+  c.plan();
+  CHECK(c.running_on(WorkerId(1), job) == 4);
+  CHECK(c.running_on(WorkerId(2), job) == 0);
+  CHECK(c.running_on(plain, job) == 3);
+}
+
+TEST_CASE("a watched worker gets no more than it may, and no backlog") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 4}});
+  c.at_most[worker] = 1;
+  const JobId job = c.add_job({variant({{"cpus", 1}})}, 100, 0.001);
+  c.plan();
+  CHECK(c.running(job) == 1);
+  c.now = c.now + 1ms;
+  c.end_due();
+  c.at_most[worker] = 0;
+  c.plan();
+  CHECK(c.running(job) == 0);
+  CHECK(c.state.find_worker(worker)->backlog == 0);
+}
+
+TEST_CASE("a class that a worker could not start is not placed there again") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 2}})}, 1);
+  c.refused.insert({worker, ClassId(0)});
+  c.plan();
+  CHECK(c.running(job) == 0);
+  c.refused.clear();
+  c.plan();
+  CHECK(c.running(job) == 1);
+}
+
+// --- properties -------------------------------------------------------------------------------------------
+
+namespace {
+
+struct RandomCluster {
+  explicit RandomCluster(uint64_t seed) : random(seed) {}
+  SeededRandom random;
+  Cluster c;
+
+  void add_workers(uint64_t n) {
+    for (uint64_t i = 0; i < n; ++i) {
+      Amounts amounts{{"cpus", double(1 + random.below(16))}};
+      if (random.below(3) == 0) amounts.emplace_back("gpus", double(1 + random.below(4)));
+      if (random.below(2) == 0) amounts.emplace_back("mem", double(random.below(1000)) / 4 + 1);
+      c.add_worker(amounts, random.below(2) == 0 ? "a" : "b");
+    }
+  }
+  ResourceVariant any_variant() {
+    Amounts amounts{{"cpus", random.below(12) == 0 ? 0.0 : double(1 + random.below(6))}};
+    if (random.below(4) == 0) amounts.emplace_back("gpus", double(1 + random.below(8)) / 4);
+    if (random.below(3) == 0) amounts.emplace_back("mem", double(1 + random.below(100)) / 4);
+    return variant(amounts);
+  }
+  void add_job(int32_t priorities, uint32_t most_tasks) {
+    std::vector<ResourceVariant> variants{any_variant()};
+    if (random.below(3) == 0) variants.push_back(any_variant());
+    if (random.below(8) == 0) variants = {nodes(uint32_t(1 + random.below(3)))};
+    c.add_job(std::move(variants), uint32_t(1 + random.below(most_tasks)),
+              0.1 + double(random.below(50)) / 10, int32_t(random.below(uint64_t(priorities))));
+  }
+};
+
+// A class of the highest priority fits nowhere beside what runs, except where something is reserved.
+void check_conserves_work(const Cluster& c) {
+  const auto& priorities = c.state.ready().priorities();
+  if (priorities.empty()) return;
+  for (const auto& [klass, ready] : priorities.begin()->second) {
+    for (const VariantNeed& need : c.state.classes().needs(klass)) {
+      if (need.nodes > 0) continue;
+      for (const auto& [id, worker] : c.state.alive_workers()) {
+        if (worker->gang || c.scheduler.reservation(id)) continue;
+        CHECK(fit_count(need, worker->free, worker->total) == 0);
+      }
+    }
+  }
+}
+
+void check_not_overcommitted(const Cluster& c) {
+  for (const auto& [id, worker] : c.state.alive_workers()) {
+    for (ResourceIndex r = 0; r < c.state.classes().resource_count(); ++r) {
+      CHECK(worker->free.raw(r) >= 0);
+    }
+    if (worker->gang) CHECK(worker->backlog == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("no worker is over-committed, and none idles while a task that fits it waits") {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    RandomCluster r(seed);
+    r.c.check = seed <= 10;
+    r.c.step_work = seed % 2 == 0 ? 7 : Scheduler::kWholePass;
+    r.add_workers(1 + r.random.below(12));
+    for (int round = 0; round < 40; ++round) {
+      if (r.random.below(2) == 0) r.add_job(3, 20);
+      r.c.plan();
+      check_not_overcommitted(r.c);
+      check_conserves_work(r.c);
+      r.c.now = r.c.now + Duration(int64_t(r.random.below(3'000'000'000)));
+      r.c.end_due();
+    }
+  }
+}
+
+TEST_CASE("whatever could run runs in the end") {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    RandomCluster r(seed);
+    r.c.check = false;
+    r.add_workers(2 + r.random.below(6));
+    for (int i = 0; i < 10; ++i) r.add_job(3, 30);
+    r.c.run();
+    for (const auto& [priority, classes] : r.c.state.ready().priorities()) {
+      for (const auto& [klass, ready] : classes) {
+        for (const VariantNeed& need : r.c.state.classes().needs(klass)) {
+          std::map<std::string, uint32_t> groups;
+          for (const auto& [id, worker] : r.c.state.alive_workers()) {
+            CHECK_FALSE(could_run(need, *worker, r.c.now));
+            ++groups[worker->config->group];
+          }
+          for (const auto& [name, size] : groups) CHECK((need.nodes == 0 || size < need.nodes));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("nothing is starved by an endless stream of its own priority") {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    CAPTURE(seed);
+    RandomCluster r(seed);
+    r.c.check = false;
+    const uint64_t workers = 2 + r.random.below(4);
+    for (uint64_t i = 0; i < workers; ++i) r.c.add_worker({{"cpus", double(4 + r.random.below(5))}});
+    for (int i = 0; i < 6; ++i)
+      r.c.add_job({variant({{"cpus", 1}})}, 1'000'000, 0.5 + double(r.random.below(20)) / 10);
+    r.c.run(1s);
+    std::vector<JobId> victims;
+    for (double cpus : {4.0, 3.0, 0.0}) victims.push_back(r.c.add_job({variant({{"cpus", cpus}})}, 2, 1));
+    victims.push_back(r.c.add_job({nodes(2)}, 2, 1));
+    r.c.run(120s);
+    for (JobId victim : victims) CHECK(r.c.count(victim, TaskState::kFinished) == 2);
+  }
+}
+
+TEST_CASE("a pass in small steps places the same as a whole one") {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    std::vector<uint64_t> free[2];
+    for (int way = 0; way < 2; ++way) {
+      RandomCluster r(seed);
+      r.c.step_work = way == 0 ? Scheduler::kWholePass : 1;
+      r.add_workers(6);
+      for (int i = 0; i < 12; ++i) r.add_job(1, 20);
+      r.c.plan();
+      if (way == 1) CHECK(r.c.steps > 5);
+      for (const auto& [id, worker] : r.c.state.alive_workers()) free[way].push_back(worker->running);
+    }
+    CHECK(free[0] == free[1]);
+  }
+}
+
+// --- several nodes ----------------------------------------------------------------------------------------
+
+TEST_CASE("a multi-node task gets idle workers of one group, all or none") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}}, "a");
+  c.add_worker({{"cpus", 4}}, "b");
+  const JobId job = c.add_job({nodes(2)}, 1);
+  CHECK(c.plan().empty());
+  c.add_worker({{"cpus", 4}}, "a");
+  const auto placed = c.plan();
+  REQUIRE(placed.size() == 1);
+  CHECK(placed[0].nodes == std::vector<WorkerId>{WorkerId(1), WorkerId(3)});
+  CHECK(c.running(job) == 1);
+  const JobId other = c.add_job({variant({{"cpus", 1}})}, 30);
+  c.plan();
+  CHECK(c.running_on(WorkerId(1), other) + c.running_on(WorkerId(3), other) == 0);
+  CHECK(c.running_on(WorkerId(2), other) == 4);
+  c.now = c.now + 1s;
+  c.end_due();
+  c.plan();
+  CHECK(c.state.find_job(job)->workers == std::vector<WorkerId>{WorkerId(1), WorkerId(3)});
+  CHECK(c.running_on(WorkerId(3), other) > 0);
+}
+
+TEST_CASE("a waiting multi-node task of higher priority keeps its workers free of lower ones") {
+  Cluster c;
+  for (int i = 0; i < 3; ++i) c.add_worker({{"cpus", 1}});
+  c.add_job({variant({{"cpus", 1}})}, 2, 3);
+  c.plan();
+  const JobId gang = c.add_job({nodes(2)}, 1, 1, 1);
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 10, 1);
+  c.plan();
+  CHECK(c.running(low) == 0);
+  c.now = c.now + 3s;
+  c.end_due();
+  c.plan();
+  CHECK(c.running(gang) == 1);
+  CHECK(c.running(low) == 1);
+}
+
+TEST_CASE("a multi-node task that no group can ever hold blocks nothing") {
+  Cluster c;
+  c.add_worker({{"cpus", 2}});
+  c.add_job({nodes(2)}, 1, 1, 1);
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 2);
+  c.plan();
+  CHECK(c.running(low) == 2);
+}
+
+TEST_CASE("a multi-node task is not starved by small ones of its priority") {
+  Cluster c;
+  for (int i = 0; i < 4; ++i) c.add_worker({{"cpus", 2}});
+  add_endless_stream(c, 8);
+  const JobId gang = c.add_job({nodes(3)}, 2, 1);
+  c.run(60s);
+  CHECK(c.count(gang, TaskState::kFinished) == 2);
+}
+
+TEST_CASE("losing the worker that runs a multi-node task frees the others") {
+  Cluster c;
+  const WorkerId root = c.add_worker({{"cpus", 1}});
+  const WorkerId second = c.add_worker({{"cpus", 1}});
+  const JobId gang = c.add_job({nodes(2)}, 1);
+  c.plan();
+  c.apply(WorkerLost{root, LossReason::kConnectionLost});
+  CHECK(c.waiting(gang) == 1);
+  CHECK(c.state.find_worker(second)->idle());
+}
+
+TEST_CASE("a multi-node task that lost another worker waits again under the next instance") {
+  Cluster c;
+  const WorkerId root = c.add_worker({{"cpus", 1}});
+  const WorkerId second = c.add_worker({{"cpus", 1}});
+  const JobId gang = c.add_job({nodes(2)}, 1);
+  c.plan();
+  c.apply(WorkerLost{second, LossReason::kConnectionLost});
+  CHECK(c.running(gang) == 1);  // until its program has been stopped
+  c.apply(TasksReturned{root, {{{gang, TaskId(0)}, InstanceId(0), LossReason::kConnectionLost}}});
+  CHECK(c.waiting(gang) == 1);
+  const auto place = c.state.find_job(gang)->find(TaskId(0));
+  CHECK(place->group->instance(place->position) == InstanceId(1));
+  CHECK(c.state.find_job(gang)->losses.at(TaskId(0)).crashes == 1);
+  CHECK(c.state.find_worker(root)->idle());
+}
+
+// --- size -------------------------------------------------------------------------------------------------
+
+TEST_CASE("a large plan comes in steps, and its cost follows classes and workers") {
+  Cluster c;
+  c.check = false;
+  c.step_work = Scheduler::kStepWork;
+  SeededRandom random(1);
+  for (int i = 0; i < 2000; ++i)
+    c.add_worker({{"cpus", double(1 + random.below(64))}, {"mem", double(random.below(1000))}});
+  for (int i = 0; i < 200; ++i)
+    c.add_job({variant({{"cpus", double(1 + random.below(64))}, {"mem", double(1 + random.below(500))}})},
+              1000);
+  c.plan();
+  const uint64_t first = c.steps;
+  c.steps = 0;
+  c.plan();
+  CHECK(first <= 4);
+  CHECK(c.steps <= 4);
+}
