@@ -103,6 +103,10 @@ const TaskDescription& TaskGroup::description(uint64_t position) const {
   return graph_ ? submit_->graph[graph_->by_id[position].second].task : submit_->task;
 }
 
+const std::vector<TaskId>& TaskGroup::dependencies(uint64_t position) const {
+  return submit_->graph[graph_->by_id[position].second].deps;
+}
+
 InstanceId TaskGroup::instance(uint64_t position) const {
   TaskChunk* chunk = columns.find(position);
   if (chunk == nullptr) return InstanceId(0);

@@ -63,6 +63,10 @@ void spread(const std::vector<Offer>& offers, uint64_t whole, bool evenly, std::
   }
 }
 
+// Of groups that are compared for coupling; a node has a handful.
+constexpr size_t kMostSets = 1000;
+constexpr uint64_t kMostCombinations = 20'000;
+
 }  // namespace
 
 // --- claim ----------------------------------------------------------------------------------------------
@@ -110,7 +114,7 @@ Amount ResourceClaim::amount(std::string_view resource) const {
 
 // --- pool -----------------------------------------------------------------------------------------------
 
-ResourcePool::ResourcePool(const ResourceDescriptor& descriptor) {
+ResourcePool::ResourcePool(const ResourceDescriptor& descriptor) : coupling_(descriptor.coupling) {
   for (const ResourceItem& item : descriptor.items) {
     Resource& resource = resources_.emplace_back();
     resource.name = item.name;
@@ -149,7 +153,8 @@ Amount ResourcePool::total(std::string_view resource) const {
 }
 
 std::optional<ResourcePool::Choice> ResourcePool::choose_groups(const Resource& resource, uint64_t whole,
-                                                                uint64_t fraction, Policy policy) {
+                                                                uint64_t fraction, Policy policy,
+                                                                const std::vector<uint32_t>* within) {
   std::vector<Offer> now;
   std::vector<Offer> empty;  // what the groups would offer with nothing taken
   for (uint32_t g = 0; g < resource.groups.size(); ++g) {
@@ -157,8 +162,9 @@ std::optional<ResourcePool::Choice> ResourcePool::choose_groups(const Resource& 
     const bool broken =
         fraction > 0 && std::any_of(group.partial.begin(), group.partial.end(),
                                     [&](uint32_t index) { return resource.free_of[index] >= fraction; });
-    now.push_back({g, group.whole.size(), broken});
     empty.push_back({g, group.size, false});
+    if (within != nullptr && std::find(within->begin(), within->end(), g) == within->end()) continue;
+    now.push_back({g, group.whole.size(), broken});
   }
   std::vector<Offer> chosen = fewest_groups(std::move(now), whole, fraction > 0);
   if (chosen.empty()) return std::nullopt;
@@ -213,12 +219,119 @@ std::optional<ResourcePool::Choice> ResourcePool::choose_scatter(const Resource&
   return choice;
 }
 
-std::optional<ResourcePool::Choice> ResourcePool::choose(const Resource& resource,
-                                                         const ResourceEntry& entry) {
+std::optional<ResourcePool::Choice> ResourcePool::choose(const Resource& resource, const ResourceEntry& entry,
+                                                         const std::vector<uint32_t>* within) {
   const uint64_t whole = entry.amount.whole();
   const uint64_t fraction = entry.amount.fraction();
   if (entry.policy == Policy::kScatter) return choose_scatter(resource, whole, fraction);
-  return choose_groups(resource, whole, fraction, entry.policy);
+  return choose_groups(resource, whole, fraction, entry.policy, within);
+}
+
+// --- coupling -------------------------------------------------------------------------------------------
+
+// All sets of as few groups as can satisfy the entry.
+std::vector<std::vector<uint32_t>> ResourcePool::least_sets(const Resource& resource,
+                                                            const ResourceEntry& entry, bool empty) {
+  const uint64_t whole = entry.amount.whole();
+  const uint64_t fraction = entry.amount.fraction();
+  std::vector<Offer> offers;
+  for (uint32_t g = 0; g < resource.groups.size(); ++g) {
+    const Group& group = resource.groups[g];
+    const bool broken = !empty && fraction > 0 &&
+                        std::any_of(group.partial.begin(), group.partial.end(),
+                                    [&](uint32_t index) { return resource.free_of[index] >= fraction; });
+    offers.push_back({g, empty ? group.size : group.whole.size(), broken});
+  }
+  const size_t least = fewest_groups(offers, whole, fraction > 0).size();
+  std::vector<std::vector<uint32_t>> sets;
+  if (least == 0) return sets;
+  std::vector<size_t> at(least);
+  std::iota(at.begin(), at.end(), size_t{0});
+  while (sets.size() < kMostSets) {
+    std::vector<Offer> some;
+    std::vector<uint32_t> set;
+    for (size_t i : at) {
+      some.push_back(offers[i]);
+      set.push_back(offers[i].group);
+    }
+    if (!fewest_groups(some, whole, fraction > 0).empty()) sets.push_back(std::move(set));
+    // The next combination in order of the indices.
+    size_t k = least;
+    while (k > 0 && at[k - 1] == offers.size() - least + k - 1) --k;
+    if (k == 0) break;
+    ++at[k - 1];
+    for (size_t i = k; i < least; ++i) at[i] = at[i - 1] + 1;
+  }
+  return sets;
+}
+
+uint64_t ResourcePool::score_of(const GroupSets& groups) const {
+  const auto takes = [&](uint32_t resource, uint32_t group) {
+    const auto found = groups.find(resource);
+    return found != groups.end() &&
+           std::find(found->second.begin(), found->second.end(), group) != found->second.end();
+  };
+  uint64_t score = 0;
+  for (const CouplingWeight& c : coupling_) {
+    if (takes(c.resource1, c.group1) && takes(c.resource2, c.group2)) score += c.weight;
+  }
+  return score;
+}
+
+std::optional<ResourcePool::Coupled> ResourcePool::couple(const ResourceVariant& variant, bool empty) const {
+  Coupled best;
+  struct Coupling {
+    uint32_t resource;
+    std::vector<std::vector<uint32_t>> sets;
+  };
+  std::vector<Coupling> entries;
+  uint64_t combinations = 1;
+  for (const ResourceEntry& entry : variant.entries) {
+    if (entry.policy == Policy::kScatter || entry.policy == Policy::kAll || entry.amount.is_zero()) continue;
+    const Resource* resource = find(entry.name);
+    if (resource == nullptr || resource->sum || resource->groups.size() < 2) continue;
+    const auto number = uint32_t(resource - resources_.data());
+    const bool coupled = std::any_of(coupling_.begin(), coupling_.end(), [&](const CouplingWeight& c) {
+      return c.resource1 == number || c.resource2 == number;
+    });
+    if (!coupled) continue;
+    entries.push_back({number, least_sets(*resource, entry, empty)});
+    if (entries.back().sets.empty()) return std::nullopt;
+    combinations *= entries.back().sets.size();
+    // Too many to look at all of them: those looked at are as few groups as any.
+    if (combinations > kMostCombinations) return Coupled{};
+  }
+  bool first = true;
+  for (uint64_t c = 0; c < combinations && !entries.empty(); ++c) {
+    GroupSets groups;
+    uint64_t rest = c;
+    for (const Coupling& entry : entries) {
+      groups[entry.resource] = entry.sets[rest % entry.sets.size()];
+      rest /= entry.sets.size();
+    }
+    const uint64_t score = score_of(groups);
+    if (!first && score <= best.score) continue;
+    first = false;
+    best = {std::move(groups), score};
+  }
+  return best;
+}
+
+// The groups to keep to; nothing if a strict entry does not reach what an empty worker would give it.
+std::optional<ResourcePool::GroupSets> ResourcePool::groups_for(const ResourceVariant& variant) const {
+  if (coupling_.empty()) return GroupSets{};
+  auto now = couple(variant, false);
+  if (!now) return std::nullopt;
+  // No pair of what is taken is coupled: the usual choice is as good as any.
+  if (now->score == 0) now->groups.clear();
+  const bool strict = std::any_of(variant.entries.begin(), variant.entries.end(), [](const auto& entry) {
+    return entry.policy == Policy::kForceCompact || entry.policy == Policy::kForceTight;
+  });
+  if (strict) {
+    const auto ideal = couple(variant, true);
+    if (ideal && now->score < ideal->score) return std::nullopt;
+  }
+  return std::move(now->groups);
 }
 
 bool ResourcePool::fits_entry(const Resource* resource, const ResourceEntry& entry) {
@@ -227,12 +340,13 @@ bool ResourcePool::fits_entry(const Resource* resource, const ResourceEntry& ent
   }
   if (entry.amount.is_zero()) return true;
   if (resource == nullptr || resource->free < entry.amount) return false;
-  return resource->sum || choose(*resource, entry).has_value();
+  return resource->sum || choose(*resource, entry, nullptr).has_value();
 }
 
 bool ResourcePool::fits(const ResourceVariant& variant) const {
   return std::all_of(variant.entries.begin(), variant.entries.end(),
-                     [&](const ResourceEntry& entry) { return fits_entry(find(entry.name), entry); });
+                     [&](const ResourceEntry& entry) { return fits_entry(find(entry.name), entry); }) &&
+         groups_for(variant).has_value();
 }
 
 bool ResourcePool::has_amounts(const ResourceVariant& variant) const {
@@ -242,13 +356,14 @@ bool ResourcePool::has_amounts(const ResourceVariant& variant) const {
   });
 }
 
-ResourceClaim::Part ResourcePool::take(Resource& resource, uint32_t number, const ResourceEntry& entry) {
+ResourceClaim::Part ResourcePool::take(Resource& resource, uint32_t number, const ResourceEntry& entry,
+                                       const std::vector<uint32_t>* within) {
   ResourceClaim::Part part{number, entry.policy == Policy::kAll ? resource.size : entry.amount, {}};
   if (resource.sum) {
     resource.free = resource.free - part.amount;
     return part;
   }
-  const auto choice = choose(resource, {entry.name, part.amount, entry.policy});
+  const auto choice = choose(resource, {entry.name, part.amount, entry.policy}, within);
   HQ_ASSERT(choice);
   for (uint32_t g = 0; g < resource.groups.size(); ++g) {
     Group& group = resource.groups[g];
@@ -283,13 +398,16 @@ ResourceClaim::Part ResourcePool::take(Resource& resource, uint32_t number, cons
 
 std::optional<ResourceClaim> ResourcePool::allocate(const ResourceVariant& variant) {
   if (!fits(variant)) return std::nullopt;
+  const GroupSets groups = *groups_for(variant);
   ResourceClaim claim;
   claim.pool_ = this;
   for (const ResourceEntry& entry : variant.entries) {
     const Resource* found = find(entry.name);
     if (found == nullptr || (entry.amount.is_zero() && entry.policy != Policy::kAll)) continue;
     const auto number = uint32_t(found - resources_.data());
-    claim.parts_.push_back(take(resources_[number], number, entry));
+    const auto within = groups.find(number);
+    claim.parts_.push_back(
+        take(resources_[number], number, entry, within == groups.end() ? nullptr : &within->second));
   }
   return claim;
 }

@@ -131,6 +131,45 @@ void describe(V& v, S& s) {
 }
 
 template <>
+inline constexpr std::string_view kTypeName<msg::ExplainTask> = "explain_task";
+template <class V, Is<msg::ExplainTask> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("task", s.task);
+}
+
+template <class V, Is<Condition> S>
+void describe(V& v, S& s) {
+  v.field("kind", s.kind);
+  v.field("met", s.met);
+  v.field("resource", s.resource);
+  v.field("asked", s.asked);
+  v.field("offered", s.offered);
+  v.field("min_time", s.min_time);
+  v.field("remaining", s.remaining);
+  v.field("nodes", s.nodes);
+  v.field("group_size", s.group_size);
+}
+
+template <class V, Is<WorkerConditions> S>
+void describe(V& v, S& s) {
+  v.field("worker", s.worker);
+  v.field("variants", s.variants);
+  v.field("now", s.now);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::TaskExplanation> = "task_explanation";
+template <class V, Is<msg::TaskExplanation> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("task", s.task);
+  v.field("deps", s.deps);
+  v.field("waiting_deps", s.waiting_deps);
+  v.field("workers", s.workers);
+}
+
+template <>
 inline constexpr std::string_view kTypeName<msg::StopWorkers> = "stop_workers";
 template <class V, Is<msg::StopWorkers> S>
 void describe(V& v, S& s) {

@@ -21,6 +21,8 @@ inline constexpr std::array<std::string_view, 6> kEnumNames<TaskState>{"waiting"
 template <>
 inline constexpr std::array<std::string_view, 2> kEnumNames<msg::ReadOutput::Channel>{"stdout", "stderr"};
 template <>
+inline constexpr std::array<std::string_view, 3> kEnumNames<Condition::Kind>{"resource", "time", "nodes"};
+template <>
 inline constexpr std::array<std::string_view, 3> kEnumNames<PinMode>{"none", "taskset", "omp"};
 template <>
 inline constexpr std::array<std::string_view, 3> kEnumNames<StdioSpec::Kind>{"file", "null", "stream"};

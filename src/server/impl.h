@@ -131,6 +131,8 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::GetWorkers&& request);
   void on(PeerId from, RequestId id, msg::StopWorkers&& request);
   void on(PeerId from, RequestId id, msg::ReadOutput&& request);
+  void on(PeerId from, RequestId id, msg::ExplainTask&& request);
+  [[nodiscard]] std::string not_now(ClassId klass, const WorkerState& worker) const;
   void abort_hopeless(JobId job);
   void pump_pages();
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "hq/core/explain.h"
 #include "hq/protocol/limits.h"
 #include "server/impl.h"
 #include "server/task_rows.h"
@@ -260,6 +261,47 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
   flush();
   for (WorkerId worker_id : unknown) answer(from, id, msg::WorkerNotFound{worker_id});
   answer(from, id, msg::End{});
+}
+
+// --- why a task does not run -----------------------------------------------------------------------------
+
+void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
+  const std::vector<JobId> jobs = selected_jobs(state, request.job);
+  const Job* job = jobs.size() == 1 ? state.find_job(jobs[0]) : nullptr;
+  if (job == nullptr) return answer(from, id, msg::Failed{"Job not found"});
+  const auto place = job->find(request.task);
+  if (!place) return answer(from, id, msg::Failed{"Task not found"});
+  const TaskState now_state = place->group->state(place->position);
+  if (is_final(now_state)) {
+    return answer(from, id, msg::Failed{"Explain command works only for tasks in WAITING or RUNNING state"});
+  }
+  msg::TaskExplanation out;
+  out.job = job->id;
+  out.task = request.task;
+  if (place->group->submit().is_graph()) out.deps = place->group->dependencies(place->position).size();
+  const auto unmet = job->unmet.find(request.task);
+  if (unmet != job->unmet.end()) out.waiting_deps = unmet->second;
+  const ClassId klass = place->group->klass(place->position);
+  out.workers = conditions(state, klass, now_.wall);
+  const bool waits = place->group->columns.state(place->position) == RowState::kWaiting;
+  if (waits && out.waiting_deps == 0) {
+    for (WorkerConditions& worker : out.workers) {
+      if (worker.enabled() > 0) worker.now = not_now(klass, *state.find_worker(worker.worker));
+    }
+  }
+  answer(from, id, std::move(out));
+}
+
+// The reasons for which a pass leaves out a worker that could run this class.
+std::string Server::Impl::not_now(ClassId klass, const WorkerState& worker) const {
+  if (closed.contains(worker.id)) return "it is stopping";
+  if (away.contains(worker.id)) return "it has no connection at present";
+  if (worker.gang) return "it has the multi-node task " + worker.gang->task.text();
+  const auto kept = scheduler.reservation(worker.id);
+  if (kept && kept->klass != klass) return "it is kept for a task that others have passed for too long";
+  if (std::string text = not_free_text(state, klass, worker); !text.empty()) return text;
+  if (refused.contains({worker.id, klass})) return "what is free there does not lie as the request wants it";
+  return "";
 }
 
 }  // namespace hq

@@ -33,6 +33,10 @@ class SubmitBuilder {
     submit_.task.request = ResourceRequest::cpus(n);
     return *this;
   }
+  SubmitBuilder& nodes(uint32_t n) {
+    submit_.task.request.variants[0].nodes = n;
+    return *this;
+  }
   SubmitBuilder& priority(int32_t p) {
     submit_.task.priority = p;
     return *this;

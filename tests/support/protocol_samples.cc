@@ -179,6 +179,23 @@ msg::Returned returned() {
   return {5, {{JobId(1), {10, 19, 1}, InstanceId(0)}, {JobId(2), {0, 8, 4}, InstanceId(1)}}};
 }
 
+msg::TaskExplanation task_explanation() {
+  Condition cpus;
+  cpus.resource = "cpus";
+  cpus.asked = Amount::units(8);
+  cpus.offered = Amount::units(4);
+  Condition time;
+  time.kind = Condition::Kind::kTime;
+  time.met = true;
+  time.min_time = 60s;
+  time.remaining = 3600s;
+  return {JobId(2),
+          TaskId(7),
+          3,
+          1,
+          {{WorkerId(1), {{cpus}, {time, cpus}}, ""}, {WorkerId(4), {{}, {}}, "it is stopping"}}};
+}
+
 template <class Message, class Id>
 void add_frames(std::vector<Frame>& out, const char* side, const std::vector<Sample<Message>>& all, Id id) {
   for (const auto& sample : all)
@@ -264,6 +281,7 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"wait_jobs", msg::WaitJobs{all, true, true}},
       {"list_workers", msg::ListWorkers{true}},
       {"get_workers", msg::GetWorkers{of_ids()}},
+      {"explain_task", msg::ExplainTask{of_ids(), TaskId(7)}},
       {"stop_workers", msg::StopWorkers{all, true}},
       {"read_output",
        msg::ReadOutput{JobId(12), TaskId(3), msg::ReadOutput::Channel::kStderr, 70'000, false, 4096}},
@@ -295,6 +313,7 @@ std::vector<Sample<msg::ClientReply>> replies() {
       {"worker_not_found", msg::WorkerNotFound{WorkerId(5)}},
       {"output_piece",
        msg::OutputPiece{TaskState::kRunning, InstanceId(1), true, true, 70'000, 70'005, "hello", 0}},
+      {"task_explanation", task_explanation()},
   };
 }
 

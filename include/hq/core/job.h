@@ -45,6 +45,8 @@ class TaskGroup {
   [[nodiscard]] ClassId klass(uint64_t position) const;
   [[nodiscard]] DefinitionId definition(uint64_t position) const;
   [[nodiscard]] const TaskDescription& description(uint64_t position) const;
+  // Of a graph: what the task there depends on. REQUIRES: submit().is_graph().
+  [[nodiscard]] const std::vector<TaskId>& dependencies(uint64_t position) const;
   [[nodiscard]] int32_t priority(uint64_t position) const { return description(position).priority; }
   // How many definitions it has: 1 for an array, one per task for a graph.
   [[nodiscard]] uint32_t definition_count() const {

@@ -4,10 +4,12 @@
 // claim holds is free for nobody else; a fraction comes from one single index, never from two partly free
 // ones. A resource that the worker does not have counts as zero of it.
 //
-// Coupling between groups has its place in choose_groups(); the pool does not know it.
+// Coupling: among the choices with as few groups as possible, the one with the greatest sum of weights
+// between the groups taken is made; entries with scatter or all take no part.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -93,16 +95,33 @@ class ResourcePool {
     bool fraction_breaks_whole = false;
   };
 
+  // Groups that an entry has to keep to, by resource; those without are free to choose.
+  using GroupSets = std::map<uint32_t, std::vector<uint32_t>>;
+  struct Coupled {
+    GroupSets groups;
+    uint64_t score = 0;
+  };
+
   [[nodiscard]] const Resource* find(std::string_view name) const;
-  static std::optional<Choice> choose(const Resource& resource, const ResourceEntry& entry);
+  // The best coupled choice for the variant, of the pool as it is or as if nothing were taken; empty sets if
+  // coupling has no say. Nothing if some entry can't be satisfied.
+  [[nodiscard]] std::optional<Coupled> couple(const ResourceVariant& variant, bool empty) const;
+  [[nodiscard]] std::optional<GroupSets> groups_for(const ResourceVariant& variant) const;
+  [[nodiscard]] uint64_t score_of(const GroupSets& groups) const;
+  [[nodiscard]] static std::vector<std::vector<uint32_t>> least_sets(const Resource& resource,
+                                                                     const ResourceEntry& entry, bool empty);
+  static std::optional<Choice> choose(const Resource& resource, const ResourceEntry& entry,
+                                      const std::vector<uint32_t>* within);
   static std::optional<Choice> choose_groups(const Resource& resource, uint64_t whole, uint64_t fraction,
-                                             Policy policy);
+                                             Policy policy, const std::vector<uint32_t>* within);
   static std::optional<Choice> choose_scatter(const Resource& resource, uint64_t whole, uint64_t fraction);
   static bool fits_entry(const Resource* resource, const ResourceEntry& entry);
-  static ResourceClaim::Part take(Resource& resource, uint32_t number, const ResourceEntry& entry);
+  static ResourceClaim::Part take(Resource& resource, uint32_t number, const ResourceEntry& entry,
+                                  const std::vector<uint32_t>* within);
   void put_back(const ResourceClaim::Part& part);
 
   std::vector<Resource> resources_;
+  std::vector<CouplingWeight> coupling_;
 };
 
 }  // namespace hq

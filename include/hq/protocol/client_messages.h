@@ -16,6 +16,7 @@
 
 #include "hq/base/bytes.h"
 #include "hq/base/clock.h"
+#include "hq/core/conditions.h"
 #include "hq/core/failure.h"
 #include "hq/core/id_ranges.h"
 #include "hq/core/ids.h"
@@ -122,10 +123,17 @@ struct ReadOutput {
   uint32_t most = 64 * 1024;  // bytes; fewer may come
   friend bool operator==(const ReadOutput&, const ReadOutput&) = default;
 };
+// Answered by a TaskExplanation.
+struct ExplainTask {
+  Selection job;  // one
+  TaskId task;
+  friend bool operator==(const ExplainTask&, const ExplainTask&) = default;
+};
 
 using ClientRequest =
     std::variant<GetServerInfo, StopServer, DebugDump, Submit, OpenJob, CloseJobs, CancelJobs, ForgetJobs,
-                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ReadOutput>;
+                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ReadOutput,
+                 ExplainTask>;
 
 // --- replies -------------------------------------------------------------------------------------------
 
@@ -300,8 +308,17 @@ struct OutputPiece {
   friend bool operator==(const OutputPiece&, const OutputPiece&) = default;
 };
 
+struct TaskExplanation {
+  JobId job;
+  TaskId task;
+  uint64_t deps = 0;
+  uint64_t waiting_deps = 0;
+  std::vector<WorkerConditions> workers;  // those that are there, ascending
+  friend bool operator==(const TaskExplanation&, const TaskExplanation&) = default;
+};
+
 using ClientReply = std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage,
                                  TaskPage, JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished,
-                                 WorkerList, WorkerNotFound, OutputPiece>;
+                                 WorkerList, WorkerNotFound, OutputPiece, TaskExplanation>;
 
 }  // namespace hq::msg

@@ -1,4 +1,4 @@
-// hq task info, hq task explain.
+// hq task info.
 #include <fmt/format.h>
 
 #include <optional>
@@ -196,11 +196,6 @@ int run_task_info(const TaskInfoOptions& options, const CommandContext& context,
       answers, options, context.clock->now().wall, [&] { return ask_server_uid(*client); }, output);
   if (!printed) return output.print_error(printed.error());
   return output.finish();
-}
-
-int run_task_explain(const TaskExplainOptions&, const CommandContext&, Output& output) {
-  return output.print_error(
-      Error("`hq task explain` is refused: this server cannot say yet why a task does not run"));
 }
 
 }  // namespace hq::cli

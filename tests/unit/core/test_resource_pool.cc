@@ -204,3 +204,77 @@ TEST_CASE("no sequence of claims over-commits an index, a fraction or a sum") {
     CHECK(pool.fits(want({{"cpus", Amount(), Policy::kAll}})));
   }
 }
+
+// --- coupling
+// -----------------------------------------------------------------------------------------------
+
+namespace {
+
+// Two sockets of four cpus and two GPUs each; socket n is coupled with the GPUs of group n.
+ResourceDescriptor coupled_node() {
+  return {{groups("cpus", {4, 4}), groups("gpus", {2, 2})}, {{0, 0, 1, 0, 256}, {0, 1, 1, 1, 256}}};
+}
+
+ResourceVariant cpus_and_gpus(uint64_t cpus, uint64_t gpus, Policy policy = Policy::kCompact) {
+  return want({{"cpus", Amount::units(cpus), policy}, {"gpus", Amount::units(gpus), policy}});
+}
+
+}  // namespace
+
+TEST_CASE("coupled groups are taken together") {
+  ResourcePool pool(coupled_node());
+  // The first group of cpus gets fuller, and the usual choice would go by what has most room.
+  auto first = pool.allocate(want({{"cpus", Amount::units(2), Policy::kCompact}}));
+  REQUIRE(first);
+  auto gpu = pool.allocate(want({{"gpus", Amount::units(1), Policy::kCompact}}));
+  REQUIRE(gpu);
+  auto claim = pool.allocate(cpus_and_gpus(2, 1));
+  REQUIRE(claim);
+  const auto cpu_group = std::stoul(claim->labels("cpus")[0]) / 4;
+  const auto gpu_group = std::stoul(claim->labels("gpus")[0]) / 2;
+  CHECK(cpu_group == gpu_group);
+  pool.check_invariants();
+}
+
+TEST_CASE("a strict request waits for the best coupling, a plain one takes what there is") {
+  ResourcePool pool(coupled_node());
+  // Both halves of the node, one after the other; then the cpus of one and the GPUs of the other come back.
+  auto one = pool.allocate(cpus_and_gpus(4, 2));
+  auto other_cpus = pool.allocate(want({{"cpus", Amount::units(4), Policy::kCompact}}));
+  auto other_gpus = pool.allocate(want({{"gpus", Amount::units(2), Policy::kCompact}}));
+  REQUIRE((one && other_cpus && other_gpus));
+  one->give_back();
+  auto gpus_of_one = pool.allocate(want({{"gpus", Amount::units(2), Policy::kCompact}}));
+  REQUIRE(gpus_of_one);
+  other_gpus->give_back();
+
+  CHECK_FALSE(pool.allocate(cpus_and_gpus(2, 1, Policy::kForceCompact)));
+  CHECK(pool.has_amounts(cpus_and_gpus(2, 1)));
+  CHECK(pool.allocate(cpus_and_gpus(2, 1)));
+  gpus_of_one->give_back();
+  CHECK(pool.allocate(cpus_and_gpus(2, 1, Policy::kForceCompact)));
+}
+
+TEST_CASE("the heavier of two couplings is taken") {
+  ResourcePool pool({{groups("cpus", {2, 2}), groups("net", {1, 1})}, {{0, 0, 1, 1, 10}, {0, 1, 1, 1, 300}}});
+  auto claim = pool.allocate(want({{"cpus", Amount::units(2), Policy::kTight}, {"net", Amount::units(1)}}));
+  REQUIRE(claim);
+  CHECK(claim->labels("cpus") == std::vector<std::string>{"2", "3"});
+  CHECK(claim->labels("net") == std::vector<std::string>{"1"});
+}
+
+TEST_CASE("coupled claims keep the pool consistent whatever comes and goes") {
+  SeededRandom random(5);
+  ResourcePool pool(coupled_node());
+  std::vector<ResourceClaim> held;
+  for (int i = 0; i < 2000; ++i) {
+    if (random.below(3) == 0 && !held.empty()) {
+      held.erase(held.begin() + ptrdiff_t(random.below(held.size())));
+    } else {
+      const Policy policy = random.below(3) == 0 ? Policy::kForceTight : Policy::kTight;
+      auto claim = pool.allocate(cpus_and_gpus(1 + random.below(5), random.below(3), policy));
+      if (claim) held.push_back(std::move(*claim));
+    }
+    pool.check_invariants();
+  }
+}

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "hq/base/random.h"
-#include "scheduler_world.h"
+#include "support/scheduler_world.h"
 
 using namespace hq;
 using namespace hq::test;
