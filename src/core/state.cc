@@ -651,8 +651,8 @@ void State::note_start(Job& owner, WorkerState& holder, const Job::Place& place,
     if (it == owner.workers.end() || *it != id) owner.workers.insert(it, id);
   };
   ran_on(holder.id);
-  if (holder.gang) {
-    for (WorkerId node : owner.gangs[id]) ran_on(node);
+  if (owner.gangs.contains(id)) {
+    for (WorkerId node : owner.gangs.at(id)) ran_on(node);
   }
 }
 

@@ -179,6 +179,13 @@ Placement Scheduler::step(const PlanInput& input, uint64_t work) {
     }
     pass_.reset();
   }
+  if (!out.more) {  // what does not wait any more keeps nothing
+    const auto& ready = input.state.ready().priorities();
+    std::erase_if(waiting_, [&](const auto& entry) {
+      const auto p = ready.find(entry.first.first);
+      return p == ready.end() || !p->second.contains(entry.first.second);
+    });
+  }
   kept_.clear();
   for (const auto& [key, waiting] : waiting_) {
     const bool gang = input.state.classes().needs(key.second)[0].nodes > 0;

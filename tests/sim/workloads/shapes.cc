@@ -27,6 +27,29 @@ void run_priorities(World& world) {
   }
 }
 
+// Tasks on several nodes between small ones, some of them more urgent, some of them canceled.
+void run_nodes(World& world) {
+  ProgramModel small;
+  small.longest = 200ms;
+  world.ask(submit_of(world, small, test::submit().array(0, 120).value()));
+  for (int i = 0; i < 5; ++i) {
+    ProgramModel wide;
+    wide.longest = world.between(20ms, 900ms);
+    wide.ignores = 0.1;
+    const msg::Submit submit = submit_of(world, wide,
+                                         test::submit()
+                                             .array(0, uint32_t(1 + world.random().below(3)))
+                                             .nodes(uint32_t(1 + world.random().below(3)))
+                                             .crash_limit(CrashLimit::kUnlimited)
+                                             .priority(int32_t(world.random().below(3)))
+                                             .value());
+    world.in(world.between(0ns, 6s), [&world, submit] { world.ask(submit); });
+  }
+  world.in(4s, [&world] {
+    world.ask(msg::CancelJobs{{msg::Selection::Kind::kIds, IdArray::single(3)}, ""});
+  });
+}
+
 // Diamonds: one task, many that need it, one that needs those; in layers.
 void run_graphs(World& world) {
   for (int i = 0; i < 3; ++i) {

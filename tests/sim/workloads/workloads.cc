@@ -14,6 +14,7 @@ const std::vector<Workload>& workloads() {
       {"mixed-durations", run_mixed_durations},
       {"crash-limits", run_crash_limits},
       {"output", run_output},
+      {"nodes", run_nodes},
   };
   return all;
 }
