@@ -215,6 +215,11 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   worker_options.executable = own_executable();
   worker_options.task_environment = {{"RUST_BACKTRACE", "full"}, {"RUST_LIB_BACKTRACE", "0"}};
   worker_options.last_log_lines = [&] { return recent_lines.lines(); };
+  for (const char* name :
+       {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"}) {
+    if (const char* mask = std::getenv(name)) worker_options.gpu_environment.emplace_back(name, mask);
+  }
+  worker_options.hide_unrequested_gpus = options.hide_unrequested_gpus;
   worker_options.set_fence = [&](std::optional<Duration> within) { (*launcher)->set_fence(within); };
   auto spool = make_spool(spool_options());
   if (!spool) return spool.error();

@@ -59,7 +59,7 @@ class SectionWriter {
   template <class Row, class Field>
   void optional_ints(const std::vector<Row*>& rows, Field field) {
     scratch_.clear();
-    for (Row* row : rows) scratch_.push_back(field(*row) ? uint64_t{*field(*row)} + 1 : 0);
+    for (Row* row : rows) scratch_.push_back(field(*row) ? to_int(*field(*row)) + 1 : 0);
     close_column();
   }
   // Two columns: members beyond the first, and the distance between two.

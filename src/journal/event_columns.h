@@ -225,6 +225,7 @@ void columns(V& v, const std::vector<S*>& events, const Times& times) {
   v.ints(table.rows, HQ_FIELD(task.job));
   v.ints(table.rows, HQ_FIELD(task.task));
   v.ints(table.rows, HQ_FIELD(instance));
+  v.optional_ints(table.rows, HQ_FIELD(lost));
 }
 
 template <class V, EventIs<TasksStarted> S>

@@ -1,5 +1,7 @@
 #include "journal/mend.h"
 
+#include <algorithm>
+
 #include <memory>
 
 namespace hq {
@@ -24,6 +26,11 @@ class Mender {
     auto config = std::make_shared<WorkerConfig>();
     config->hostname = "unknown";
     add(WorkerConnected{id, WorkerUid(0), std::move(config)});
+  }
+
+  [[nodiscard]] bool is_free(WorkerId id) const {
+    const WorkerState* worker = state_.find_worker(id);
+    return worker != nullptr && worker->alive() && !worker->gang;
   }
 
   // Makes this attempt be assigned to that worker, unless that can't have been.
@@ -68,6 +75,9 @@ class Mender {
       for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
         AssignedRange one = range;
         one.ids = {uint32_t(id), uint32_t(id), 1};
+        // Without the end of what had one of its nodes, only the first is known to have it.
+        if (!std::all_of(one.nodes.begin(), one.nodes.end(), [&](WorkerId node) { return is_free(node); }))
+          one.nodes.clear();
         if (give_back({range.job, TaskId(uint32_t(id))}, range.instance)) add(TasksAssigned{e.worker, {one}});
       }
     }

@@ -40,8 +40,30 @@ std::optional<int> cpu_number(const std::string& label) {
   return number;
 }
 
-void add_resources(const Task& task, const ResourceClaim& claim, Environment& env) {
+// Within the devices that ROCR_VISIBLE_DEVICES leaves, these count from 0.
+void renumber_masks(const ProgramDescription& program, const GpuMasks& gpus, size_t count, Environment& env) {
+  std::vector<std::string> numbers;
+  for (size_t i = 0; i < count; ++i) numbers.push_back(std::to_string(i));
+  for (const std::string& name : gpus.within_rocr) {
+    if (!user_set(program, name)) env.emplace_back(name, joined(numbers));
+  }
+}
+
+void hide_gpus(const Task& task, const GpuMasks& gpus, Environment& env) {
+  if (!gpus.hide_unrequested) return;
+  const auto& entries = task.request().variant.entries;
+  const auto hide = [&](std::string_view resource, const char* name) {
+    const bool asked = std::any_of(entries.begin(), entries.end(),
+                                   [&](const ResourceEntry& entry) { return entry.name == resource; });
+    if (!asked && !user_set(task.definition->task->program, name)) env.emplace_back(name, "");
+  };
+  hide(kNvidiaGpus, "CUDA_VISIBLE_DEVICES");
+  hide(kAmdGpus, "ROCR_VISIBLE_DEVICES");
+}
+
+void add_resources(const Task& task, const ResourceClaim& claim, const GpuMasks& gpus, Environment& env) {
   const ProgramDescription& program = task.definition->task->program;
+  hide_gpus(task, gpus, env);
   for (const ResourceEntry& entry : task.request().variant.entries) {
     const std::string labels = joined(claim.labels(entry.name));
     if (!labels.empty()) {
@@ -49,10 +71,13 @@ void add_resources(const Task& task, const ResourceClaim& claim, Environment& en
       env.emplace_back("HQ_RESOURCE_VALUES_" + variable_part(entry.name), labels);
     }
     if (entry.name == kNvidiaGpus) {
-      env.emplace_back("CUDA_VISIBLE_DEVICES", labels);
+      env.emplace_back("CUDA_VISIBLE_DEVICES", masked(gpus.nvidia, claim.labels(entry.name)));
       env.emplace_back("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
     }
-    if (entry.name == kAmdGpus) env.emplace_back("ROCR_VISIBLE_DEVICES", labels);
+    if (entry.name == kAmdGpus) {
+      env.emplace_back("ROCR_VISIBLE_DEVICES", masked(gpus.amd, claim.labels(entry.name)));
+      renumber_masks(program, gpus, claim.labels(entry.name).size(), env);
+    }
   }
   const Amount cpus = claim.amount(kCpus);
   if (!cpus.is_zero() && cpus.fraction() == 0 && !user_set(program, "OMP_NUM_THREADS")) {
@@ -155,8 +180,8 @@ Result<LaunchRequest> plan_launch(const Task& task, const ResourceClaim& claim, 
   request.env.emplace_back("HQ_TASK_ID", task.attempt.task.text());
   request.env.emplace_back("HQ_INSTANCE_ID", task.attempt.instance.text());
   if (task.entry) request.env.emplace_back("HQ_ENTRY", *task.entry);
-  if (!several_nodes) add_resources(task, claim, request.env);
   if (!several_nodes) {
+    add_resources(task, claim, facts.gpus, request.env);
     if (auto pinned = add_pinning(task, claim, request); !pinned) return pinned.error();
   }
   if (has_task_dir(task)) {

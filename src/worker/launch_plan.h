@@ -11,6 +11,7 @@
 #include "hq/core/resource_pool.h"
 #include "hq/core/text/placeholders.h"
 #include "hq/os/process.h"
+#include "worker/gpu_masks.h"
 #include "worker/task.h"
 
 namespace hq {
@@ -20,6 +21,7 @@ struct WorkerFacts {
   std::string executable;
   std::string work_dir;
   std::vector<std::pair<std::string, std::string>> task_environment;
+  GpuMasks gpus;
 };
 
 // What all tasks of one definition and variant share.

@@ -11,7 +11,8 @@ namespace hq {
 Worker::State::State(WorkerOptions given, WorkerPorts p, Now start)
     : options(std::move(given)),
       ports(p),
-      facts{options.executable, options.work_dir, options.task_environment},
+      facts{options.executable, options.work_dir, options.task_environment,
+            gpu_masks(options.config.resources, options.gpu_environment, options.hide_unrequested_gpus)},
       born(start.mono),
       uid(WorkerUid(p.random.next() | 1)),  // never 0
       session(p.connector, p.random, options.config.heartbeat_interval,

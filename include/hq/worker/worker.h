@@ -34,6 +34,9 @@ struct WorkerOptions {
   std::string executable;  // what tasks see as HQ
   // Set for each task, below what the user asked for.
   std::vector<std::pair<std::string, std::string>> task_environment;
+  // Masks of GPUs in our own environment (CUDA_VISIBLE_DEVICES, ...).
+  std::vector<std::pair<std::string, std::string>> gpu_environment;
+  bool hide_unrequested_gpus = false;  // tasks that ask for no GPU see none
   // Ends all tasks by itself when it was not called again within the duration, even if this process is
   // frozen; nullopt switches it off. May be empty.
   std::function<void(std::optional<Duration>)> set_fence;

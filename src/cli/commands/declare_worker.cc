@@ -80,6 +80,9 @@ void declare_worker_start(Command& command, CommandLine& line) {
       .option("retract-check-interval", o.retract_check_interval, parse_duration,
               "How often waiting tasks are compared with the time that is left.")
       .default_is("30s");
+  command.flag(
+      "hide-unrequested-gpus", o.hide_unrequested_gpus,
+      "Show no GPU to tasks that ask for none (empty CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES).");
 }
 
 void declare_worker_stop(Command& command, CommandLine& line) {

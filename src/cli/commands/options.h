@@ -96,6 +96,7 @@ struct WorkerStartOptions {
   std::optional<std::string> work_dir;
   std::optional<Duration> retract_check_interval;
   bool no_detect_resources = false;  // older spelling: nothing but cpus is detected
+  bool hide_unrequested_gpus = false;
 };
 struct WorkerStopOptions {
   Selector selector;

@@ -18,7 +18,7 @@ bool same_row(const TaskStart& a, const TaskStart& b) {
   return a.task == b.task && a.instance == b.instance && a.variant == b.variant && a.at == b.at;
 }
 bool same_row(const ReturnedTask& a, const ReturnedTask& b) {
-  return a.task == b.task && a.instance == b.instance;
+  return a.task == b.task && a.instance == b.instance && a.lost == b.lost;
 }
 bool same_row(const AssignedRange& a, const AssignedRange& b) {
   return a.job == b.job && a.ids == b.ids && a.instance == b.instance && a.variant == b.variant &&

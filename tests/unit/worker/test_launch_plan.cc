@@ -195,3 +195,39 @@ TEST_CASE("the template carries command and input") {
   CHECK(base.args == std::vector<std::string>{"prog"});
   CHECK(base.stdin_data == "input");
 }
+
+// --- masks of GPUs
+// ------------------------------------------------------------------------------------------
+
+namespace {
+
+ResourceDescriptor with_gpus(std::string_view name, std::vector<std::string> labels) {
+  return {{{std::string(name), ResourceList{std::move(labels)}}}, {}};
+}
+
+}  // namespace
+
+TEST_CASE("numbers within an inherited mask mean its entries") {
+  const GpuMasks masks =
+      gpu_masks(with_gpus(kNvidiaGpus, {"0", "1"}), {{"CUDA_VISIBLE_DEVICES", "2,GPU-8a1"}}, false);
+  CHECK(masked(masks.nvidia, {"0"}) == "2");
+  CHECK(masked(masks.nvidia, {"1", "0"}) == "GPU-8a1,2");
+}
+
+TEST_CASE("what an inherited mask names itself, and UUIDs, stay as given") {
+  const GpuMasks named =
+      gpu_masks(with_gpus(kNvidiaGpus, {"1", "0"}), {{"CUDA_VISIBLE_DEVICES", "1,0"}}, false);
+  CHECK(masked(named.nvidia, {"1"}) == "1");
+  const GpuMasks uuids =
+      gpu_masks(with_gpus(kNvidiaGpus, {"MIG-1", "MIG-2"}), {{"CUDA_VISIBLE_DEVICES", "MIG-1,MIG-2"}}, false);
+  CHECK(masked(uuids.nvidia, {"MIG-2"}) == "MIG-2");
+  const GpuMasks none = gpu_masks(with_gpus(kAmdGpus, {"0"}), {}, false);
+  CHECK(masked(none.amd, {"0"}) == "0");
+}
+
+TEST_CASE("masks that count within another one are known") {
+  const GpuMasks masks = gpu_masks(with_gpus(kAmdGpus, {"2", "3"}),
+                                   {{"ROCR_VISIBLE_DEVICES", "2,3"}, {"HIP_VISIBLE_DEVICES", "0,1"}}, false);
+  CHECK(masks.within_rocr == std::vector<std::string>{"HIP_VISIBLE_DEVICES"});
+  CHECK(masked(masks.amd, {"3"}) == "3");
+}
