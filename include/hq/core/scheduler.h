@@ -75,7 +75,7 @@ class Pass;
 class Scheduler {
  public:
   // Looking at one worker for one class is one unit of work; a step ends after about this many.
-  static constexpr uint64_t kStepWork = 400'000;
+  static constexpr uint64_t kStepWork = 150'000;
   static constexpr uint64_t kWholePass = UINT64_MAX;
 
   Scheduler();

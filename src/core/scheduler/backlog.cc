@@ -34,10 +34,10 @@ void Pass::fill_backlogs(Demand& demand) {
   uint64_t total = 0;
   for (size_t i = 0; i < rooms_.size(); ++i) {
     const Room& room = rooms_.at(i);
-    const WorkerState& worker = *room.worker;
     if (room.closed || room.most != UINT64_MAX || room.kept_for || room.capped_by) continue;
-    if (room.backlog >= kMaxBacklog || in_->retracting.contains(worker.id)) continue;
-    if (worker.config->min_utilization > 0 || worker.gang) continue;
+    rooms_.touch(*in_, i);
+    if (room.closed || room.backlog >= kMaxBacklog || room.no_backlog || room.occupied || room.gang) continue;
+    if (in_->retracting.contains(room.worker->id)) continue;
     const auto at_once = double(std::min<uint64_t>(rooms_.fit_total(i, need), kMaxBacklog));
     const double depth =
         std::floor(std::min(double(kMaxBacklog), at_once * seconds / std::max(mean, 1e-6F)));

@@ -21,6 +21,7 @@ void Pass::place_gangs(Demand& demand) {
   for (const std::vector<size_t>& group : groups_) {
     std::vector<size_t> idle;
     for (size_t i : group) {
+      rooms_.touch(*in_, i);
       const Room& room = rooms_.at(i);
       const bool kept = room.kept_for ? *room.kept_for != own : room.capped_by.has_value();
       if (room.closed || room.gang || kept || !room.fresh || room.most == 0) continue;

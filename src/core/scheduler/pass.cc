@@ -17,7 +17,7 @@ bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, uint
   out_ = &out;
   work_ = 0;
   if (priority_) {
-    rooms_.refresh(input);
+    rooms_.next_step(input);
     wanted_.resize(rooms_.resources());
     read_remaining();
     upper_.assign(rooms_.resources(), Rooms::kNoCap);
@@ -37,6 +37,7 @@ bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, uint
       ++next_;
     }
     next_ = 0;
+    if (stage_ == Stage::kAfter) mark_shut_rooms();
     if (stage_ == Stage::kSlots) {
       stage_ = Stage::kBacklogs;
     } else if (stage_ == Stage::kBacklogs) {
@@ -85,6 +86,7 @@ void Pass::open_priority() {
   demands_.clear();
   for (const Key& key : keys) demands_.push_back({key.klass, key.count, false});
   rooms_.set_priority(in_->state, *priority_);
+  sweep_open();
   upper_.assign(rooms_.resources(), Rooms::kNoCap);
   least_placed_.assign(rooms_.resources(), Rooms::kNoCap);
   last_placed_.reset();

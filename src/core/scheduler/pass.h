@@ -42,7 +42,10 @@ class Pass {
   // slots.cc
   void place(Demand& demand);
   void place_one_variant(Demand& demand);
-  uint64_t room_for(size_t room, const Demand& demand, const VariantNeed& need) const;
+  uint64_t room_for(size_t room, const Demand& demand, const VariantNeed& need);
+  // Nothing that waits fits there any more.
+  [[nodiscard]] bool is_shut(size_t room) const;
+  void sweep_open();
   void find_wanted();
   [[nodiscard]] bool spares(size_t room, const std::vector<ResourceIndex>& wanted) const;
   [[nodiscard]] bool hopeless(const VariantNeed& need) const;
@@ -54,7 +57,7 @@ class Pass {
     std::vector<uint32_t> counts;  // by variant
   };
   void place_variants(Demand& demand);
-  [[nodiscard]] std::vector<Choice> choices(size_t room, const Demand& demand, uint64_t most) const;
+  [[nodiscard]] std::vector<Choice> choices(size_t room, const Demand& demand, uint64_t most);
   [[nodiscard]] double value_of(size_t room, ClassId klass, size_t variant) const;
 
   // gangs.cc
@@ -71,7 +74,8 @@ class Pass {
 
   // reserve.cc
   void open_reservations();
-  void cap_for(ClassId klass, const VariantNeed& need, size_t room);
+  void cap_for(const Demand& demand, const VariantNeed& need, size_t room, uint64_t held);
+  void mark_shut_rooms();
   void keep_from_lower(const Demand& demand);
   void keep_for_gang(const Demand& demand);
   void keep_for_one(const Demand& demand, const VariantNeed& need, size_t room);
@@ -98,6 +102,9 @@ class Pass {
   std::vector<int64_t> upper_;
   // Resources that any ready class asks for.
   std::vector<bool> wanted_;
+  // Resources that every variant of every ready class asks for, and the least amount of it that one does.
+  std::vector<std::pair<ResourceIndex, int64_t>> needed_by_all_;
+  std::vector<size_t> open_;  // rooms that are not shut, ascending; swept now and then
   // What was placed at this priority: the least amounts asked for, and the last class that got something.
   std::vector<int64_t> least_placed_;
   std::optional<size_t> last_placed_;

@@ -101,36 +101,54 @@ void Pass::keep_from_lower(const Demand& demand) {
   if (demand.remaining == 0) return;
   const std::vector<VariantNeed>& variants = needs(demand.klass);
   if (variants[0].nodes > 0) return keep_for_gang(demand);
-  work_ += rooms_.size();
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    for (const VariantNeed& need : variants) cap_for(demand.klass, need, i);
+  work_ += 4 * open_.size();
+  const Rooms::Holders& holders = rooms_.holders(demand.klass);
+  auto holder = holders.begin();
+  for (size_t i : open_) {
+    while (holder != holders.end() && holder->first < i) ++holder;
+    const uint64_t held = holder != holders.end() && holder->first == i ? holder->second : 0;
+    for (const VariantNeed& need : variants) cap_for(demand, need, i, held);
   }
+  sweep_open();
 }
 
 // Lower priorities may have, of what is free, what is left beside as many of these tasks as wait; and in any
 // case the part of the worker that these could not use when they had all of it.
-void Pass::cap_for(ClassId klass, const VariantNeed& need, size_t i) {
-  Room& room = rooms_.at(i);
-  if (room.closed) return;
-  const bool shut = std::all_of(need.items.begin(), need.items.end(), [&](const VariantNeed::Item& item) {
-    return rooms_.capped(i, item.resource) && rooms_.available(i, item.resource) <= 0;
-  });
-  if (shut && room.capped_by) return;
+void Pass::cap_for(const Demand& demand, const VariantNeed& need, size_t i, uint64_t held) {
   const uint64_t most = rooms_.fit_total(i, need);
   if (most == 0) return;
-  const ReadyClass* waiting = ready(klass);
-  const uint64_t held = Rooms::in_use(*room.worker, klass);
-  const uint64_t wanted =
-      std::min(most, held + (waiting == nullptr ? 0 : waiting->count)) - std::min(most, held);
+  Room& room = rooms_.at(i);
+  const uint64_t wanted = std::min(most, held + demand.remaining) - std::min(most, held);
   room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
   for (const VariantNeed::Item& item : need.items) {
     const int64_t total = rooms_.total(i, item.resource);
     const int64_t each = item.all ? total : int64_t(item.amount.scaled);
-    const int64_t lower = sum_in_use(in_->state.classes(), *room.worker, item.resource,
-                                     [&](const auto& of) { return of.priority < *priority_; });
     const int64_t beside = rooms_.free(i, item.resource) - each * int64_t(wanted);
-    const int64_t never_used = total - each * int64_t(most) - lower;
+    const int64_t never_used = total - each * int64_t(most) - rooms_.lower(i, item.resource);
     rooms_.set_cap(i, item.resource, std::max(beside, never_used));
+  }
+}
+
+// Nothing can be placed in a room that is shut; but its backlog is none of lower priorities either when one
+// of these classes could run there.
+void Pass::mark_shut_rooms() {
+  constexpr size_t kLooks = 16;
+  std::vector<const VariantNeed*> waiting;
+  for (const Demand& demand : demands_) {
+    if (demand.remaining == 0 || waiting.size() >= kLooks) continue;
+    for (const VariantNeed& need : needs(demand.klass)) {
+      if (need.nodes == 0) waiting.push_back(&need);
+    }
+  }
+  if (waiting.empty()) return;
+  auto open = open_.begin();
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    while (open != open_.end() && *open < i) ++open;
+    Room& room = rooms_.at(i);
+    if ((open != open_.end() && *open == i) || room.closed || room.capped_by) continue;
+    const bool could = std::any_of(waiting.begin(), waiting.end(),
+                                   [&](const VariantNeed* need) { return rooms_.fit_total(i, *need) > 0; });
+    if (could) room.capped_by = *priority_;
   }
 }
 

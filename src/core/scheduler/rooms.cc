@@ -20,48 +20,88 @@ void Rooms::open(const PlanInput& input) {
       if (found != input.at_most->end()) room.most = found->second;
     }
   }
-  const size_t resources = state.classes().resource_count();
-  free_.assign(resources, std::vector<int64_t>(rooms_.size()));
-  available_ = free_;
-  cap_.assign(resources, std::vector<int64_t>(rooms_.size(), kNoCap));
-  sums_.assign(resources, 0);
+  add_columns(state.classes().resource_count());
   for (size_t i = 0; i < rooms_.size(); ++i) {
+    Room& room = rooms_[i];
+    room.read = step_;
+    room.occupied = room.worker->gang.has_value();
+    room.no_backlog = room.worker->config->min_utilization > 0;
     read_free(i);
-    for (size_t r = 0; r < resources; ++r) sums_[r] += double(total(i, ResourceIndex(r)));
+    for (size_t r = 0; r < total_.size(); ++r) {
+      total_[r][i] = int64_t(room.worker->total.at(ResourceIndex(r)).scaled);
+      sums_[r] += double(total_[r][i]);
+    }
   }
   available_ = free_;
+  read_usage(state);
+}
+
+void Rooms::add_columns(size_t resources) {
+  for (auto* columns : {&free_, &available_, &total_, &lower_}) {
+    while (columns->size() < resources) columns->emplace_back(rooms_.size());
+  }
+  while (cap_.size() < resources) cap_.emplace_back(rooms_.size(), kNoCap);
+  sums_.resize(resources);
+}
+
+void Rooms::read_usage(const State& state) {
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    for (const WorkerState::InUse& use : rooms_[i].worker->in_use) {
+      Holders& holders = holders_[use.klass];
+      if (!holders.empty() && holders.back().first == i) {
+        holders.back().second += use.count;
+      } else {
+        holders.emplace_back(i, use.count);
+      }
+      for (const VariantNeed::Item& item : state.classes().needs(use.klass)[use.variant].items) {
+        const int64_t each = item.all ? total(i, item.resource) : int64_t(item.amount.scaled);
+        const int64_t amount = each * int64_t{use.count};
+        usage_.push_back({use.priority, item.resource, i, amount});
+        lower_[item.resource][i] += amount;
+      }
+    }
+  }
+  std::stable_sort(usage_.begin(), usage_.end(),
+                   [](const Usage& a, const Usage& b) { return a.priority > b.priority; });
+}
+
+const Rooms::Holders& Rooms::holders(ClassId klass) const {
+  static const Holders kNone;
+  const auto found = holders_.find(klass);
+  return found == holders_.end() ? kNone : found->second;
 }
 
 void Rooms::read_free(size_t i) {
-  const bool none = rooms_[i].closed || rooms_[i].gang || rooms_[i].worker->gang;
+  const bool none = rooms_[i].closed || rooms_[i].gang || rooms_[i].occupied;
   for (size_t r = 0; r < free_.size(); ++r)
     free_[r][i] = none ? 0 : int64_t(rooms_[i].worker->free.at(ResourceIndex(r)).scaled);
 }
 
-void Rooms::refresh(const PlanInput& input) {
-  // Names of resources may have come since: columns for them.
-  const size_t resources = input.state.classes().resource_count();
-  for (size_t r = free_.size(); r < resources; ++r) {
-    free_.emplace_back(rooms_.size());
-    available_.emplace_back(rooms_.size());
-    cap_.emplace_back(rooms_.size(), kNoCap);
-    sums_.push_back(0);
-  }
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    Room& room = rooms_[i];
-    if (!room.worker->alive() || input.closed.contains(room.worker->id)) room.closed = true;
-    room.backlog = room.worker->backlog;
-    read_free(i);
-    for (size_t r = 0; r < resources; ++r) available_[r][i] = free_[r][i];
-    if (!room.closed) subtract_backlog(input.state, i);
-    limit_by_cap(i);
-  }
+void Rooms::next_step(const PlanInput& input) {
+  ++step_;
+  add_columns(input.state.classes().resource_count());  // names may have come since
+}
+
+void Rooms::read_again(const PlanInput& input, size_t i) {
+  Room& room = rooms_[i];
+  room.read = step_;
+  if (!room.worker->alive() || input.closed.contains(room.worker->id)) room.closed = true;
+  room.occupied = room.worker->gang.has_value();
+  room.backlog = room.worker->backlog;
+  read_free(i);
+  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
+  if (!room.closed) subtract_backlog(input.state, i);
+  limit_by_cap(i);
 }
 
 void Rooms::set_priority(const State& state, int32_t priority) {
   priority_ = priority;
+  for (; next_usage_ < usage_.size() && usage_[next_usage_].priority >= priority; ++next_usage_) {
+    const Usage& use = usage_[next_usage_];
+    lower_[use.resource][use.room] -= use.amount;
+  }
   for (size_t i = 0; i < rooms_.size(); ++i) {
-    if (rooms_[i].closed || rooms_[i].worker->backlog_of.empty()) continue;
+    if (rooms_[i].closed || rooms_[i].backlog == 0) continue;
     for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
     subtract_backlog(state, i);
     limit_by_cap(i);
@@ -107,7 +147,18 @@ uint64_t Rooms::fit(size_t i, const VariantNeed& need) const {
 
 uint64_t Rooms::fit_total(size_t i, const VariantNeed& need) const {
   if (rooms_[i].closed || !lives_for(i, need)) return 0;
-  return fit_count(need, rooms_[i].worker->total, rooms_[i].worker->total);
+  uint64_t fits = std::numeric_limits<uint32_t>::max();
+  for (const VariantNeed::Item& item : need.items) {
+    const int64_t have = total_[item.resource][i];
+    if (item.all) {
+      fits = have > 0 ? std::min<uint64_t>(fits, 1) : 0;
+    } else {
+      const auto each = int64_t(item.amount.scaled);
+      fits = have < each ? 0 : std::min(fits, uint64_t(have / each));
+    }
+    if (fits == 0) return 0;
+  }
+  return fits;
 }
 
 void Rooms::take(size_t i, const VariantNeed& need, uint64_t n) {

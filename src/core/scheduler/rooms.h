@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hq/core/scheduler.h"
@@ -20,6 +21,9 @@ struct Room {
   uint64_t most = UINT64_MAX;       // new tasks that it may still get
   bool closed = false;
   bool gang = false;                           // taken by a multi-node task of this pass
+  bool occupied = false;                       // has one since before
+  bool no_backlog = false;                     // has a least utilisation
+  uint64_t read = 0;                           // the step in which its amounts were read
   bool fresh = true;                           // nothing was placed here by this pass
   std::optional<int32_t> capped_by;            // the highest priority that keeps something of it for itself
   std::optional<Scheduler::WaitKey> kept_for;  // a reservation
@@ -30,8 +34,11 @@ class Rooms {
   static constexpr int64_t kNoCap = std::numeric_limits<int64_t>::max();
 
   void open(const PlanInput& input);
-  // The state has moved on since the last step.
-  void refresh(const PlanInput& input);
+  // The state may have moved on since the last step: what a room has is read anew when it is used next.
+  void next_step(const PlanInput& input);
+  void touch(const PlanInput& input, size_t i) {
+    if (rooms_[i].read != step_) read_again(input, i);
+  }
   // From now on classes of this priority are looked at: what a backlog of at least this priority will start
   // is not free for them.
   void set_priority(const State& state, int32_t priority);
@@ -39,9 +46,7 @@ class Rooms {
   [[nodiscard]] size_t size() const { return rooms_.size(); }
   [[nodiscard]] Room& at(size_t i) { return rooms_[i]; }
   [[nodiscard]] const Room& at(size_t i) const { return rooms_[i]; }
-  [[nodiscard]] int64_t total(size_t i, ResourceIndex r) const {
-    return int64_t(rooms_[i].worker->total.at(r).scaled);
-  }
+  [[nodiscard]] int64_t total(size_t i, ResourceIndex r) const { return total_[r][i]; }
   [[nodiscard]] int64_t free(size_t i, ResourceIndex r) const { return free_[r][i]; }
   [[nodiscard]] int64_t available(size_t i, ResourceIndex r) const { return available_[r][i]; }
   [[nodiscard]] const std::vector<int64_t>& available(ResourceIndex r) const { return available_[r]; }
@@ -58,6 +63,11 @@ class Rooms {
   void set_cap(size_t i, ResourceIndex r, int64_t most);
   // Nothing of it is available any more.
   void empty(size_t i);
+  // What tasks of lower priorities than the one looked at held when the pass began.
+  [[nodiscard]] int64_t lower(size_t i, ResourceIndex r) const { return lower_[r][i]; }
+  // Rooms, ascending, in which tasks of the class held resources when the pass began, and how many.
+  using Holders = std::vector<std::pair<size_t, uint32_t>>;
+  [[nodiscard]] const Holders& holders(ClassId klass) const;
   // Tasks of a class that hold resources there, as the state knows.
   [[nodiscard]] static uint64_t in_use(const WorkerState& worker, ClassId klass);
   [[nodiscard]] std::optional<size_t> find(WorkerId worker) const;
@@ -66,6 +76,9 @@ class Rooms {
   [[nodiscard]] double sum_of(ResourceIndex r) const { return sums_[r]; }
 
  private:
+  void add_columns(size_t resources);
+  void read_again(const PlanInput& input, size_t i);
+  void read_usage(const State& state);
   void read_free(size_t i);
   void limit_by_cap(size_t i);
   void subtract_backlog(const State& state, size_t i);
@@ -74,6 +87,18 @@ class Rooms {
   std::vector<std::vector<int64_t>> free_;       // by resource, then room
   std::vector<std::vector<int64_t>> available_;  // free without the backlog, within the cap
   std::vector<std::vector<int64_t>> cap_;
+  std::vector<std::vector<int64_t>> total_;
+  std::vector<std::vector<int64_t>> lower_;
+  struct Usage {
+    int32_t priority;
+    ResourceIndex resource;
+    size_t room;
+    int64_t amount;
+  };
+  std::vector<Usage> usage_;  // by falling priority
+  size_t next_usage_ = 0;     // the first that still counts as lower
+  std::map<ClassId, Holders> holders_;
+  uint64_t step_ = 1;
   std::vector<double> sums_;
   std::optional<int32_t> priority_;
 };

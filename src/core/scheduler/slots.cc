@@ -1,6 +1,7 @@
 // Slots of classes with one variant: first fit by worker id, but workers with something rare that others wait
 // for come last.
 #include <algorithm>
+#include <numeric>
 
 #include "core/scheduler/pass.h"
 #include "core/scheduler/scheduler_limits.h"
@@ -9,13 +10,38 @@ namespace hq {
 
 void Pass::find_wanted() {
   wanted_.assign(rooms_.resources(), false);
+  std::vector<uint64_t> asked(rooms_.resources());
+  std::vector<int64_t> least(rooms_.resources(), Rooms::kNoCap);
+  uint64_t variants = 0;
   for (const auto& [priority, classes] : in_->state.ready().priorities()) {
     for (const auto& [klass, ready_class] : classes) {
       for (const VariantNeed& need : needs(klass)) {
-        for (const VariantNeed::Item& item : need.items) wanted_[item.resource] = true;
+        if (need.nodes > 0) continue;
+        ++variants;
+        for (const VariantNeed::Item& item : need.items) {
+          wanted_[item.resource] = true;
+          ++asked[item.resource];
+          const int64_t amount = item.all ? 1 : int64_t(item.amount.scaled);
+          least[item.resource] = std::min(least[item.resource], amount);
+        }
       }
     }
   }
+  for (ResourceIndex r = 0; r < rooms_.resources(); ++r) {
+    if (variants > 0 && asked[r] == variants) needed_by_all_.emplace_back(r, least[r]);
+  }
+  open_.resize(rooms_.size());
+  std::iota(open_.begin(), open_.end(), size_t{0});
+}
+
+bool Pass::is_shut(size_t i) const {
+  return std::any_of(needed_by_all_.begin(), needed_by_all_.end(),
+                     [&](const auto& need) { return rooms_.available(i, need.first) < need.second; });
+}
+
+// A room that is shut stays so: what is available only shrinks during a pass.
+void Pass::sweep_open() {
+  std::erase_if(open_, [&](size_t i) { return is_shut(i); });
 }
 
 void Pass::place(Demand& demand) {
@@ -31,9 +57,11 @@ void Pass::place(Demand& demand) {
 }
 
 // How many more tasks of the class this room takes now.
-uint64_t Pass::room_for(size_t i, const Demand& demand, const VariantNeed& need) const {
+uint64_t Pass::room_for(size_t i, const Demand& demand, const VariantNeed& need) {
   const Room& room = rooms_.at(i);
-  if (room.closed || room.gang || room.worker->gang || room.most == 0) return 0;
+  if (room.closed || room.gang || room.occupied || room.most == 0 || rooms_.fit(i, need) == 0) return 0;
+  rooms_.touch(*in_, i);
+  if (room.closed || room.occupied) return 0;
   uint64_t n = rooms_.fit(i, need);
   if (n == 0 || !rooms_.lives_for(i, need)) return 0;
   if (in_->refused != nullptr && in_->refused->contains({room.worker->id, demand.klass})) return 0;
@@ -72,17 +100,16 @@ void Pass::place_one_variant(Demand& demand) {
     rooms_.take(i, need, n);
     put(i, demand, 0, n, true);
   };
-  const size_t rooms = rooms_.size();
-  work_ += rooms;
+  work_ += open_.size();
   int64_t most_left = 0;
   if (need.items.empty()) {
-    for (size_t i = 0; i < rooms && demand.remaining > 0; ++i) take(i);
+    for (size_t i = 0; i < rooms_.size() && demand.remaining > 0; ++i) take(i);
     return;
   }
   const ResourceIndex first = need.items[0].resource;
   const auto least = need.items[0].all ? int64_t{1} : int64_t(need.items[0].amount.scaled);
   const std::vector<int64_t>& column = rooms_.available(first);
-  for (size_t i = 0; i < rooms; ++i) {
+  for (size_t i : open_) {
     if (column[i] >= least) {
       if (demand.remaining == 0) return;
       if (!others.empty() && !spares(i, others)) {
@@ -99,6 +126,7 @@ void Pass::place_one_variant(Demand& demand) {
   }
   // Seen all of them: what is left of this resource is known.
   if (later.empty()) upper_[first] = most_left;
+  sweep_open();
 }
 
 }  // namespace hq

@@ -31,7 +31,7 @@ double Pass::value_of(size_t room, ClassId klass, size_t variant) const {
 
 // For each number of tasks up to `most`, the best use of the room by at most so many; empty when none fits.
 // By the number of tasks.
-std::vector<Pass::Choice> Pass::choices(size_t i, const Demand& demand, uint64_t most) const {
+std::vector<Pass::Choice> Pass::choices(size_t i, const Demand& demand, uint64_t most) {
   const std::vector<VariantNeed>& variants = needs(demand.klass);
   const size_t n = variants.size();
   std::vector<uint64_t> fits(n);
@@ -115,7 +115,7 @@ void Pass::place_variants(Demand& demand) {
   const std::vector<VariantNeed>& variants = needs(demand.klass);
   ++work_;
   if (std::all_of(variants.begin(), variants.end(), [&](const auto& need) { return hopeless(need); })) return;
-  work_ += rooms_.size();
+  work_ += open_.size();
   struct Offer {
     size_t room;
     std::vector<Choice> choices;
@@ -123,7 +123,7 @@ void Pass::place_variants(Demand& demand) {
   };
   std::vector<Offer> offers;
   uint64_t wanted = 0;
-  for (size_t i = 0; i < rooms_.size(); ++i) {
+  for (size_t i : open_) {
     const bool any = std::any_of(variants.begin(), variants.end(),
                                  [&](const auto& need) { return room_for(i, demand, need) > 0; });
     if (!any) continue;
