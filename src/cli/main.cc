@@ -50,6 +50,12 @@ struct Dispatch {
   int operator()(const ServerWaitOptions& o) const { return run_server_wait(o, context, output); }
   int operator()(const GenerateAccessOptions& o) const { return run_generate_access(o, context, output); }
   int operator()(const DebugDumpOptions& o) const { return run_debug_dump(o, context, output); }
+  int operator()(const JournalExportOptions& o) const { return run_journal_export(o, context, output); }
+  int operator()(const JournalCheckOptions& o) const { return run_journal_check(o, context, output); }
+  int operator()(const JournalStreamOptions& o) const { return run_journal_stream(o, context, output); }
+  int operator()(const JournalReplayOptions& o) const { return run_journal_replay(o, context, output); }
+  int operator()(const JournalPruneOptions& o) const { return run_journal_prune(o, context, output); }
+  int operator()(const JournalFlushOptions& o) const { return run_journal_flush(o, context, output); }
   int operator()(const WorkerStopOptions& o) const { return run_worker_stop(o, context, output); }
   int operator()(const WorkerListOptions& o) const { return run_worker_list(o, context, output); }
   int operator()(const HwDetectOptions& o) const { return run_worker_hwdetect(o, context, output); }

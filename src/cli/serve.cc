@@ -149,7 +149,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   }
   if (is_online(dir)) return already_online_error(dir);
   log::info("No online server found, starting a new server");
-  auto journal = ServeJournal::open(options);
+  auto journal = ServeJournal::open(options, dir);
   if (!journal) return journal.error();
   auto access = make_access(options, *journal);
   if (!access) return access.error();
@@ -172,6 +172,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   auto numbered = create_numbered_dir(dir);
   if (!numbered) return numbered.error();
   LogFile log_file(*numbered + "/server.log");
+  journal->begin_default(*numbered);
   if (auto kept = journal->keep_access(*access); !kept) return kept.error();
   const std::string access_file = access_file_of(*numbered);
   log::info("Storing access file as '" + access_file + "'");
@@ -187,7 +188,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   if (options.worker_resume_window) server_options.resume_window = *options.worker_resume_window;
   server_options.info = {access->server_uid,   access->client->host, access->client->port,
                          access->worker->host, access->worker->port, HQ_VERSION,
-                         uint32_t(getpid()),   clock.now().wall,     options.journal};
+                         uint32_t(getpid()),   clock.now().wall,     journal->shown_path()};
   auto logs = make_log_files();
   if (!logs) return logs.error();
   auto peeker = make_output_peeker();
@@ -228,6 +229,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   reactor.remove_fd((*peeker)->event_fd());
   if (leaves_by) die_by(*leaves_by, journal->owned());
   if (server.left()) return 0;
+  journal->end_in_order();
   if (auto cleared = clear_current(dir, *numbered); !cleared) {
     log::warn("Cannot remove the link to '" + *numbered + "': " + cleared.error().message);
   }

@@ -9,13 +9,16 @@
 #include "cli/commands/options.h"
 #include "hq/journal/journal_file.h"
 #include "hq/transport/access.h"
+#include "hq/transport/server_dir.h"
 
 namespace hq::cli {
 
 class ServeJournal {
  public:
   // Logs what was found. An error says why the server can't start.
-  static Result<ServeJournal> open(const ServerStartOptions& options);
+  static Result<ServeJournal> open(const ServerStartOptions& options, const ServerDir& dir);
+  // For a server that was given no journal: begins one in its numbered directory.
+  void begin_default(const std::string& numbered);
 
   [[nodiscard]] Journal& journal() { return *opened_.journal; }
   // For whoever ends the process: destroying it writes what is left.
@@ -25,6 +28,10 @@ class ServeJournal {
   // Of the server whose journal it is; "" for a new one.
   [[nodiscard]] const std::string& server_uid() const { return server_uid_; }
   [[nodiscard]] bool restored_something() const { return restored_; }
+  // As users see it; nothing for one that nobody asked for.
+  [[nodiscard]] const std::optional<std::string>& shown_path() const { return shown_path_; }
+  // After an orderly end: one that nobody asked for is of no more use.
+  void end_in_order();
 
   // The record beside the journal; nothing if there is none.
   [[nodiscard]] Result<std::optional<AccessRecord>> load_access(const RunningVersion& running) const;
@@ -33,6 +40,9 @@ class ServeJournal {
 
  private:
   OpenedJournal opened_;
+  std::optional<std::string> shown_path_;
+  std::string default_path_;  // of the one that nobody asked for; "" = none
+  bool wants_default_ = false;
   std::string access_path_;  // "" = keeps none
   std::string server_uid_;
   bool restored_ = false;

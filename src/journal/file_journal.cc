@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "hq/base/assert.h"
+#include "journal/follow.h"
 #include "journal/signals_blocked.h"
 
 namespace hq {
@@ -50,10 +51,12 @@ FileJournal::FileJournal(Disk& disk, FileJournalOptions options, WritePosition p
       sequence_(position.sequence),
       offset_(position.offset),
       next_number_(position.next_number),
-      earlier_bytes_(position.earlier_bytes) {
+      earlier_bytes_(position.earlier_bytes),
+      compact_at_(std::max(options_.compact_bytes, 2 * (position.earlier_bytes + position.offset))) {
   HQ_ASSERT(wake_fd_.valid());
   last_sync_ = steady_now() - options_.pause;
   size_bytes_ = earlier_bytes_ + offset_;
+  safe_number_ = next_number_ - 1;
   top_up();
   const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
@@ -74,9 +77,8 @@ FileJournal::~FileJournal() {
 
 Result<void> FileJournal::make_room(uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  const auto refuse = [&](const std::string& cause) {
-    return Error("The journal '" + options_.path + "' cannot take more: " + cause);
-  };
+  const auto refuse = [&](const std::string& cause) { return Error("'" + options_.path + "': " + cause); };
+  if (is_convenience()) return {};  // given up rather than in the way
   if (!trouble_.empty()) return refuse(trouble_);
   // Half of the reserve is for the results of what has been accepted.
   const uint64_t needed = unconfirmed_bytes_ + bytes + options_.reserve_bytes / 2;
@@ -90,8 +92,9 @@ Result<void> FileJournal::make_room(uint64_t bytes) {
 JournalStatus FileJournal::status() const {
   const std::lock_guard lock(mutex_);
   JournalStatus out;
+  if (is_convenience()) return out;
   out.path = options_.path;
-  out.trouble = trouble_.empty() ? "" : "The journal '" + options_.path + "' cannot be written: " + trouble_;
+  out.trouble = trouble_.empty() ? "" : "'" + options_.path + "': " + trouble_;
   if (oldest_) out.waiting = steady_now() - *oldest_;
   out.last_commit_took = last_took_;
   out.unconfirmed_bytes = unconfirmed_bytes_;
@@ -101,7 +104,7 @@ JournalStatus FileJournal::status() const {
 
 bool FileJournal::overfull() const {
   const std::lock_guard lock(mutex_);
-  return unconfirmed_bytes_ > options_.most_unconfirmed_bytes;
+  return !is_convenience() && unconfirmed_bytes_ > options_.most_unconfirmed_bytes;
 }
 
 CommitNumber FileJournal::append(std::vector<Record> records) {
@@ -113,6 +116,12 @@ CommitNumber FileJournal::append(std::vector<Record> records) {
   {
     const std::lock_guard lock(mutex_);
     turn.commit = ++last_commit_;
+    if (too_slow_) return last_commit_;
+    if (is_convenience() && unconfirmed_bytes_ > options_.most_unconfirmed_bytes) {
+      too_slow_ = true;
+      queue_.clear();
+      return last_commit_;
+    }
     unconfirmed_bytes_ += turn.bytes;
     if (!oldest_) oldest_ = turn.since;
     queue_.push_back(std::move(turn));
@@ -134,6 +143,32 @@ void FileJournal::hasten(Haste haste) {
   if (haste != Haste::kNobody) wake_.notify_one();
 }
 
+CommitNumber FileJournal::prune() {
+  Turn turn;
+  turn.prune = true;
+  turn.haste = Haste::kIdlePeer;
+  turn.since = steady_now();
+  {
+    const std::lock_guard lock(mutex_);
+    turn.commit = ++last_commit_;
+    queue_.push_back(std::move(turn));
+  }
+  wake_.notify_one();
+  return last_commit_;
+}
+
+std::unique_ptr<JournalReader> FileJournal::read() {
+  return std::make_unique<FollowingReader>(disk_, options_.path, [this] {
+    const std::lock_guard lock(mutex_);
+    return WriterFacts{generation_, safe_number_};
+  });
+}
+
+std::vector<std::string> FileJournal::take_notes() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notes_, {});
+}
+
 CommitNumber FileJournal::committed() {
   const std::lock_guard lock(mutex_);
   if (signalled_) {
@@ -141,7 +176,7 @@ CommitNumber FileJournal::committed() {
     eventfd_t ignored = 0;  // only that something has become safe counts
     (void)::eventfd_read(wake_fd_.get(), &ignored);
   }
-  return committed_;
+  return is_convenience() ? last_commit_ : committed_;
 }
 
 // --- the writing thread ----------------------------------------------------------------------------------
@@ -150,6 +185,7 @@ CommitNumber FileJournal::committed() {
 FileJournal::SteadyTime FileJournal::due() const {
   Haste haste = Haste::kNobody;
   for (const Turn& turn : queue_) haste = std::max(haste, turn.haste.value_or(Haste::kBusyPeer));
+  if (is_convenience() && !closing_) return queue_.front().since + options_.lazy;
   if (closing_ || haste == Haste::kIdlePeer) return SteadyTime::min();
   const SteadyTime lazy = queue_.front().since + options_.lazy;
   return haste == Haste::kBusyPeer ? std::min(lazy, last_sync_ + options_.pause) : lazy;
@@ -171,6 +207,16 @@ void FileJournal::run() {
         }
         continue;
       }
+      if (queue_.front().prune) {
+        const CommitNumber commit = queue_.front().commit;
+        queue_.pop_front();
+        lock.unlock();
+        compact(CompactWhat::kEnded);
+        lock.lock();
+        committed_ = commit;
+        signal_safe();
+        continue;
+      }
       if (const SteadyTime at = due(); at > steady_now()) {
         wake_.wait_until(lock, at);
         continue;
@@ -179,8 +225,16 @@ void FileJournal::run() {
     }
     lock.unlock();
     const bool safe = write(*batch);
-    if (safe) top_up();
+    if (safe && !gave_up_) {
+      top_up();
+      compact_if_large();
+    }
     lock.lock();
+    if (too_slow_ && !gave_up_) {
+      lock.unlock();
+      give_up("the disk is too slow");
+      lock.lock();
+    }
     if (safe) {
       batch.reset();
     } else if (closing_ || replaced_) {
@@ -198,7 +252,8 @@ FileJournal::Batch FileJournal::take_batch(std::unique_lock<std::mutex>& lock) {
   batch.since = queue_.front().since;
   batch.first_number = next_number_;
   std::vector<Turn> turns;
-  while (!queue_.empty() && (turns.empty() || batch.memory_bytes + queue_.front().bytes <= kBatchBytes)) {
+  while (!queue_.empty() && !queue_.front().prune &&
+         (turns.empty() || batch.memory_bytes + queue_.front().bytes <= kBatchBytes)) {
     batch.memory_bytes += queue_.front().bytes;
     batch.last_commit = queue_.front().commit;
     turns.push_back(std::move(queue_.front()));
@@ -214,10 +269,19 @@ FileJournal::Batch FileJournal::take_batch(std::unique_lock<std::mutex>& lock) {
 }
 
 bool FileJournal::write(Batch& batch) {
+  if (gave_up_) {
+    note_safe(batch);
+    return true;
+  }
   if (!is_owner()) return false;
   const Result<void> written = file_ != nullptr ? write_here(batch) : begin_new_file(batch);
   if (written) {
     if (!is_owner()) return false;  // while we wrote, or were stopped
+    note_safe(batch);
+    return true;
+  }
+  if (is_convenience()) {
+    give_up(written.error().message);
     note_safe(batch);
     return true;
   }
@@ -270,7 +334,61 @@ Result<void> FileJournal::begin_new_file(const Batch& batch) {
   ++sequence_;
   offset_ = bytes.size();
   reserved_end_ = 0;
+  const std::lock_guard lock(mutex_);
+  ++generation_;
   return {};
+}
+
+void FileJournal::compact_if_large() {
+  const uint64_t size = earlier_bytes_ + offset_;
+  if (is_convenience() && size > options_.limit_bytes) {
+    compact(CompactWhat::kEnded);
+    if (earlier_bytes_ + offset_ > options_.limit_bytes / 4 * 3)
+      give_up("it would take more than " + std::to_string(options_.limit_bytes >> 20) + " MB");
+  } else if (size > compact_at_) {
+    compact(CompactWhat::kForgotten);
+  }
+}
+
+// While this lasts nothing else becomes safe.
+void FileJournal::compact(CompactWhat what) {
+  if (file_ == nullptr || !is_owner()) return;  // what cannot be written now is not made shorter now
+  FileHeader header;
+  header.epoch = options_.epoch;
+  header.server_uid = options_.server_uid;
+  if (options_.wall_clock) header.created = options_.wall_clock();
+  auto compacted = compact_files(disk_, options_.path, what, header, next_number_ - 1);
+  if (!compacted) {
+    compact_at_ = 2 * (earlier_bytes_ + offset_);
+    add_note("The journal '" + options_.path + "' stays as long as it is: " + compacted.error().message);
+    return;
+  }
+  file_ = std::move(compacted->file);
+  offset_ = compacted->offset;
+  earlier_bytes_ = file_ == nullptr ? offset_ : 0;
+  reserved_end_ = 0;
+  compact_at_ = std::max(options_.compact_bytes, 2 * offset_);
+  {
+    const std::lock_guard lock(mutex_);
+    ++generation_;
+    size_bytes_ = offset_;
+  }
+  top_up();
+}
+
+void FileJournal::give_up(const std::string& why) {
+  gave_up_ = true;
+  file_.reset();
+  if (auto files = journal_files(disk_, options_.path)) {
+    for (const JournalFileName& file : *files) (void)disk_.remove(file.path);  // nobody must go on with it
+  }
+  add_note("What this server does is not kept any longer, and is lost if it ends without being stopped: '" +
+           options_.path + "': " + why);
+}
+
+void FileJournal::add_note(std::string text) {
+  const std::lock_guard lock(mutex_);
+  notes_.push_back(std::move(text));
 }
 
 // Keeps room allocated ahead; less of it rather than none.
@@ -305,10 +423,14 @@ void FileJournal::note_safe(const Batch& batch) {
   oldest_ = queue_.empty() ? std::nullopt : std::optional(queue_.front().since);
   size_bytes_ = earlier_bytes_ + offset_;
   trouble_.clear();
-  if (!signalled_) {
-    signalled_ = true;
-    (void)::eventfd_write(wake_fd_.get(), 1);  // can't be full: it was empty
-  }
+  safe_number_ = next_number_ - 1;
+  signal_safe();
+}
+
+void FileJournal::signal_safe() {
+  if (signalled_) return;
+  signalled_ = true;
+  (void)::eventfd_write(wake_fd_.get(), 1);  // can't be full: it was empty
 }
 
 void FileJournal::set_trouble(const std::string& text) {

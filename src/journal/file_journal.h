@@ -19,6 +19,7 @@
 
 #include "hq/base/unique_fd.h"
 #include "hq/journal/journal.h"
+#include "journal/compact.h"
 #include "journal/disk.h"
 #include "journal/event_codec.h"
 #include "journal/files.h"
@@ -34,6 +35,11 @@ struct FileJournalOptions {
   Duration lazy = 100ms;
   // Between two syncs while those who wait still have something to do.
   Duration pause = 5ms;
+  // Compacted by itself from this size on, and again when it has doubled.
+  uint64_t compact_bytes = uint64_t{64} << 20;
+  // Above 0: kept for convenience only. Nobody waits for it, and where it can't be written or grows beyond
+  // this it is given up, and removed.
+  uint64_t limit_bytes = 0;
   // Between two tries to write after a failure.
   Duration retry = 1s;
   uint64_t reserve_bytes = uint64_t{64} << 20;
@@ -67,17 +73,22 @@ class FileJournal final : public Journal {
   void hasten(Haste haste) override;
   CommitNumber committed() override;
   [[nodiscard]] bool outlives_server() const override { return options_.outlives_server; }
+  CommitNumber prune() override;
+  std::unique_ptr<JournalReader> read() override;
+  std::vector<std::string> take_notes() override;
   // Readable when commits have become safe since committed() was asked last.
   [[nodiscard]] int wake_fd() const { return wake_fd_.get(); }
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
+  [[nodiscard]] bool is_convenience() const { return options_.limit_bytes > 0; }
   struct Turn {
     CommitNumber commit = 0;
     std::vector<Record> records;
     uint64_t bytes = 0;  // about, in memory
     SteadyTime since;
     std::optional<Haste> haste;
+    bool prune = false;  // then there are no records
   };
   // What goes to the disk as one record, kept until it is safe.
   struct Batch {
@@ -97,6 +108,11 @@ class FileJournal final : public Journal {
   Result<void> begin_new_file(const Batch& batch);
   void top_up();
   void note_safe(const Batch& batch);
+  void signal_safe();
+  void compact(CompactWhat what);
+  void compact_if_large();
+  void give_up(const std::string& why);
+  void add_note(std::string text);
   void set_trouble(const std::string& text);
 
   Disk& disk_;
@@ -112,6 +128,7 @@ class FileJournal final : public Journal {
   CommitNumber committed_ = 0;
   bool closing_ = false;
   bool signalled_ = false;
+  bool too_slow_ = false;           // for a journal for convenience: what waits was dropped
   uint64_t unconfirmed_bytes_ = 0;  // in memory
   std::optional<SteadyTime> oldest_;
   std::string trouble_;
@@ -121,6 +138,9 @@ class FileJournal final : public Journal {
   uint64_t size_bytes_ = 0;
   Duration last_took_{};
   SteadyTime last_sync_;
+  std::vector<std::string> notes_;
+  uint64_t generation_ = 0;   // of the files, for readers
+  uint64_t safe_number_ = 0;  // of events
 
   // Of the writing thread.
   std::unique_ptr<DiskFile> file_;  // null after a failure
@@ -131,6 +151,8 @@ class FileJournal final : public Journal {
   uint64_t reserved_end_ = 0;
   bool can_reserve_ = true;
   bool replaced_ = false;  // by another owner
+  bool gave_up_ = false;
+  uint64_t compact_at_;
 
   std::thread thread_;
 };

@@ -169,6 +169,20 @@ std::optional<FrameReader::Frame> FrameReader::take(const Fragment& fragment, ui
   }
 }
 
+// Reads the last block again, from behind the last whole record.
+bool FrameReader::go_on(uint64_t file_size) {
+  if (file_size <= file_size_ || end_ < kMagic.size()) return false;
+  file_size_ = file_size;
+  partial_.reset();
+  pending_.clear();
+  block_offset_ = end_ / kBlockBytes * kBlockBytes;
+  block_.resize(std::min(kBlockBytes, file_size_ - block_offset_));
+  auto got = read_(block_offset_, block_.data(), block_.size());
+  block_.resize(got ? *got : 0);
+  at_ = std::min<size_t>(end_ % kBlockBytes, block_.size());
+  return true;
+}
+
 std::optional<FrameReader::Frame> FrameReader::next() {
   for (;;) {
     if (at_ >= block_.size() && !load_block()) break;

@@ -46,6 +46,8 @@ class FrameReader {
   };
   // The next whole record; nothing at the end.
   std::optional<Frame> next();
+  // For a file that is still written, once next() has given nothing: there may be more now. False if not.
+  bool go_on(uint64_t file_size);
 
   // The following once next() has given nothing.
   // What lies between whole records and is none, ascending.

@@ -10,6 +10,8 @@ namespace hq {
 namespace {
 
 constexpr Duration kLazy = 100ms;
+constexpr uint64_t kConvenienceBytes = uint64_t{64} << 20;
+constexpr uint64_t kConvenienceReserve = uint64_t{1} << 20;
 
 // A file that holds no event yet. Replaces an empty one.
 Result<WritePosition> begin_file(Disk& disk, const FileJournalOptions& options, uint64_t sequence,
@@ -108,7 +110,11 @@ Result<OpenedJournal> open_journal_on(Disk& disk, FileJournalOptions options, co
 Result<OpenedJournal> open_journal(const std::string& path, const JournalOptions& options) {
   FileJournalOptions writer;
   writer.path = path;
-  writer.outlives_server = options.outlives_server;
+  writer.outlives_server = !options.convenience;
+  if (options.convenience) {
+    writer.limit_bytes = kConvenienceBytes;
+    writer.reserve_bytes = kConvenienceReserve;
+  }
   writer.server_uid = options.server_uid;
   writer.lazy = std::min(options.flush_period, kLazy);
   writer.wall_clock = [] { return SystemClock().now().wall; };

@@ -89,8 +89,10 @@ class Reading {
     const uint64_t limit = limit_of(index);
 
     FrameReader reader = file.reader();
+    size_t told = 0;
     while (auto frame = reader.next()) {
       found_frames_ = true;
+      for (; told < reader.damage().size(); ++told) note_damage(file, reader.damage()[told]);
       if (frame->kind == FrameKind::kHeader) continue;
       auto decoded = decode_records(frame->bytes);
       if (!decoded) {
@@ -100,8 +102,7 @@ class Reading {
       }
       take(std::move(*decoded), limit);
     }
-    for (const Damage& d : reader.damage())
-      report.losses.push_back({file.name.path, d.offset, d.size, d.cause});
+    next_ = std::max(next_, std::min(compacted_until_, limit - 1) + 1);
     if (reader.torn()) {
       report.torn = {file.name.path, reader.end(), file.size - reader.end(), "not written to its end"};
     } else {
@@ -123,6 +124,10 @@ class Reading {
       on_record_(report, item.number, std::move(item.record));
     }
     next_ = std::max(next_, std::min(decoded.last_number, limit - 1) + 1);
+  }
+
+  void note_damage(const OpenFile& file, const Damage& d) {
+    out_.report.losses.push_back({file.name.path, d.offset, d.size, d.cause});
   }
 
   void note_missing(uint64_t number) {
@@ -196,7 +201,7 @@ Result<Replayed> replay_files(Disk& disk, const std::string& path) {
   Replayed out;
   Folding folding(out.state);
   auto read = read_files(disk, path, [&](const JournalReport& so_far, uint64_t number, Record&& record) {
-    folding.take(!so_far.missing.empty(), number, std::move(record));
+    folding.take(so_far.damaged(), number, std::move(record));
   });
   if (!read) return read.error();
   out.read = std::move(*read);
@@ -210,6 +215,14 @@ Result<JournalReport> read_journal(const std::string& path, const OnRecord& on_r
   });
   if (!read) return read.error();
   return std::move(read->report);
+}
+
+Result<std::vector<Record>> decode_events(BytesView records) {
+  auto decoded = decode_records(records);
+  if (!decoded) return decoded.error();
+  std::vector<Record> out;
+  for (NumberedRecord& item : decoded->records) out.push_back(std::move(item.record));
+  return out;
 }
 
 Result<ReplayedJournal> replay_journal(const std::string& path) {

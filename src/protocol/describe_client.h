@@ -189,6 +189,23 @@ void describe(V& v, S& s) {
   v.field("most", s.most);
 }
 
+template <>
+inline constexpr std::string_view kTypeName<msg::FlushJournal> = "flush_journal";
+template <class V, Is<msg::FlushJournal> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::PruneJournal> = "prune_journal";
+template <class V, Is<msg::PruneJournal> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::FollowEvents> = "follow_events";
+template <class V, Is<msg::FollowEvents> S>
+void describe(V& v, S& s) {
+  v.field("live", s.live);
+}
+
 // --- replies -------------------------------------------------------------------------------------------
 
 template <>
@@ -374,6 +391,13 @@ void describe(V& v, S& s) {
   v.field("length", s.length);
   v.field("bytes", s.bytes);
   v.field("errnum", s.errnum);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::EventBlock> = "event_block";
+template <class V, Is<msg::EventBlock> S>
+void describe(V& v, S& s) {
+  v.field("records", s.records);
 }
 
 }  // namespace hq

@@ -119,6 +119,9 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::GetServerInfo&& request);
   void on(PeerId from, RequestId id, msg::StopServer&& request);
   void on(PeerId from, RequestId id, msg::DebugDump&& request);
+  void on(PeerId from, RequestId id, msg::FlushJournal&& request);
+  void on(PeerId from, RequestId id, msg::PruneJournal&& request);
+  void on(PeerId from, RequestId id, msg::FollowEvents&& request);
   void on(PeerId from, RequestId id, msg::Submit&& request);
   void on(PeerId from, RequestId id, msg::OpenJob&& request);
   void on(PeerId from, RequestId id, msg::CloseJobs&& request);

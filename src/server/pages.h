@@ -2,6 +2,7 @@
 // pages.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <list>
 #include <optional>
@@ -14,8 +15,10 @@ namespace hq {
 struct PageStream {
   PeerId client;
   RequestId request;
-  // Next message; nothing after the last.
+  // Next message; nothing after the last, or while a lasting one has none.
   std::function<std::optional<msg::ClientReply>()> next;
+  // Goes on until its client is gone.
+  bool lasting = false;
 };
 
 class Pages {
@@ -26,6 +29,10 @@ class Pages {
   }
   [[nodiscard]] std::list<PageStream>& all() { return streams_; }
   [[nodiscard]] bool empty() const { return streams_.empty(); }
+  // Some answer wants to be finished; lasting ones go on when something happens.
+  [[nodiscard]] bool unfinished() const {
+    return std::any_of(streams_.begin(), streams_.end(), [](const PageStream& s) { return !s.lasting; });
+  }
 
  private:
   std::list<PageStream> streams_;

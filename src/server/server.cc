@@ -181,11 +181,13 @@ void Server::Impl::pump_pages() {
   auto& streams = pages.all();
   for (auto it = streams.begin(); it != streams.end();) {
     bool ended = false;
-    while (!ended && to_clients.waiting(it->client) < kPagesAhead) {
+    bool idle = false;
+    while (!ended && !idle && to_clients.waiting(it->client) < kPagesAhead) {
       if (auto page = it->next()) {
         answer(it->client, it->request, *page);
       } else {
-        ended = true;
+        ended = !it->lasting;
+        idle = it->lasting;
       }
     }
     it = ended ? streams.erase(it) : std::next(it);
@@ -201,6 +203,12 @@ void Server::Impl::commit_and_send() {
   to_clients.close_turn(last_commit);
   if (!to_clients.empty() && journal_stalls()) to_clients.release_answers();
   const CommitNumber committed = ports.journal.committed();
+  if (committed < last_commit) {
+    ports.journal.hasten(!to_clients.empty()   ? Haste::kIdlePeer
+                         : !to_workers.empty() ? Haste::kBusyPeer
+                                               : Haste::kNobody);
+  }
+  for (const std::string& note : ports.journal.take_notes()) log::warn(note);
   for (PeerId peer : to_workers.flush(committed)) on_gone(peer);
   for (PeerId client : to_clients.flush(committed)) {
     waiters.drop_client(client);
@@ -215,7 +223,7 @@ std::optional<TimePoint> Server::Impl::next_deadline() {
   if (stop_until) earlier(*stop_until);
   if (schedule_at) earlier(*schedule_at);
   if (probe_again) earlier(*probe_again);
-  if (to_workers.stuck() || to_clients.stuck() || !pages.empty()) earlier(now_.mono + 1ms);
+  if (to_workers.stuck() || to_clients.stuck() || pages.unfinished()) earlier(now_.mono + 1ms);
   for (const Waiter& waiter : waiters.all()) {
     if (waiter.progress && waiter.changed) earlier(waiter.last_progress + kProgressInterval);
   }

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "hq/base/bytes.h"
 #include "hq/base/clock.h"
 #include "hq/base/result.h"
 #include "hq/core/event.h"
@@ -33,6 +35,15 @@ enum class Haste : uint8_t {
   kIdlePeer,  // somebody who does nothing meanwhile: at once
 };
 
+// The events of a journal from its beginning on.
+class JournalReader {
+ public:
+  virtual ~JournalReader() = default;
+  // The next ones that are safe, in the form of the journal's records (docs/journal.md, Records); nothing if
+  // there are none now.
+  virtual Result<std::optional<Bytes>> next() = 0;
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -49,6 +60,13 @@ class Journal {
   virtual void hasten(Haste) {}
   // All commits up to this number are safe. Never waits.
   virtual CommitNumber committed() = 0;
+  // Drops jobs that have ended and workers that are gone from what is kept. It is done when the commit of
+  // this number is safe. Never waits.
+  virtual CommitNumber prune() { return 0; }
+  // The journal must outlive the reader.
+  virtual std::unique_ptr<JournalReader> read();
+  // What went wrong without harm, for the log; each is told once.
+  virtual std::vector<std::string> take_notes() { return {}; }
   // True if what is committed outlives the server process, so that workers may wait for its return.
   [[nodiscard]] virtual bool outlives_server() const = 0;
 };

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hq/base/bytes.h"
 #include "hq/core/event.h"
 #include "hq/core/state.h"
 #include "hq/journal/journal.h"
@@ -58,6 +59,9 @@ struct JournalReport {
 using OnRecord = std::function<void(uint64_t number, Record&& record)>;
 [[nodiscard]] Result<JournalReport> read_journal(const std::string& path, const OnRecord& on_record);
 
+// Events in the form of the journal's records, as servers send them.
+[[nodiscard]] Result<std::vector<Record>> decode_events(BytesView records);
+
 // The same, folded. Events that do not fit are set aside; behind damage they are made to fit where that
 // needs no guess about what a user asked for.
 struct ReplayedJournal {
@@ -71,8 +75,9 @@ struct ReplayedJournal {
 struct JournalOptions {
   // Of this server, should the journal not say another one.
   std::string server_uid;
-  // False: what is kept serves `--resume` only, and nobody waits for the server's return.
-  bool outlives_server = true;
+  // What is kept serves `server start --resume` only: nobody waits for it, nor for the server's return, and
+  // it is given up rather than grow beyond 64 MB or hold up anything.
+  bool convenience = false;
   // How long what nobody waits for may stay unwritten; more than 100 ms is never used.
   Duration flush_period = 100ms;
   // Take the journal from whoever has it, without waiting for a sign of life (docs/journal.md, One owner).

@@ -130,10 +130,24 @@ struct ExplainTask {
   friend bool operator==(const ExplainTask&, const ExplainTask&) = default;
 };
 
+// What was recorded up to now is made safe.
+struct FlushJournal {
+  friend bool operator==(const FlushJournal&, const FlushJournal&) = default;
+};
+// Jobs that have ended and workers that are gone are dropped from the journal.
+struct PruneJournal {
+  friend bool operator==(const PruneJournal&, const PruneJournal&) = default;
+};
+// The events of the journal; with `live` those to come, too, until the server ends.
+struct FollowEvents {
+  bool live = false;
+  friend bool operator==(const FollowEvents&, const FollowEvents&) = default;
+};
+
 using ClientRequest =
     std::variant<GetServerInfo, StopServer, DebugDump, Submit, OpenJob, CloseJobs, CancelJobs, ForgetJobs,
-                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ReadOutput,
-                 ExplainTask>;
+                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ReadOutput, ExplainTask,
+                 FlushJournal, PruneJournal, FollowEvents>;
 
 // --- replies -------------------------------------------------------------------------------------------
 
@@ -317,8 +331,14 @@ struct TaskExplanation {
   friend bool operator==(const TaskExplanation&, const TaskExplanation&) = default;
 };
 
+// Events in their order, in the form of the journal's records (docs/journal.md, Records).
+struct EventBlock {
+  Bytes records;
+  friend bool operator==(const EventBlock&, const EventBlock&) = default;
+};
+
 using ClientReply = std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage,
                                  TaskPage, JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished,
-                                 WorkerList, WorkerNotFound, OutputPiece, TaskExplanation>;
+                                 WorkerList, WorkerNotFound, OutputPiece, TaskExplanation, EventBlock>;
 
 }  // namespace hq::msg

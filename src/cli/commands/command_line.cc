@@ -143,6 +143,27 @@ constexpr auto kLogCommands = std::to_array<CommandNode>({
     {.name = "export", .about = "Print the output of tasks as JSON", .declare = declare_log_export},
 });
 
+constexpr auto kJournalCommands = std::to_array<CommandNode>({
+    {.name = "export",
+     .about = "Print the events of a journal as lines of JSON",
+     .declare = declare_journal_export},
+    {.name = "check",
+     .about = "Read a journal and say what of it is damaged",
+     .declare = declare_journal_check},
+    {.name = "stream",
+     .about = "Print the events of the running server, and those to come",
+     .declare = declare_journal_stream},
+    {.name = "replay",
+     .about = "Print the events of the running server up to now",
+     .declare = declare_journal_replay},
+    {.name = "prune",
+     .about = "Drop jobs that have ended from the journal of the running server",
+     .declare = declare_journal_prune},
+    {.name = "flush",
+     .about = "Wait until the journal of the running server is written",
+     .declare = declare_journal_flush},
+});
+
 constexpr auto kCommands = std::to_array<CommandNode>({
     {.name = "server", .about = "Start, stop and inspect the server", .children = kServerCommands},
     {.name = "job",
@@ -164,6 +185,7 @@ constexpr auto kCommands = std::to_array<CommandNode>({
          "  hq submit --wait --stdout=none ./script.sh",
      .declare = declare_submit},
     {.name = "worker", .about = "Start, stop and inspect workers", .children = kWorkerCommands},
+    {.name = "journal", .about = "Read and keep the journal of a server", .children = kJournalCommands},
     {.name = "output-log",
      .about = "Read the output that tasks have streamed into a directory",
      .children = kOutputLogCommands,

@@ -15,6 +15,13 @@ void declare_server_wait(Command& command, CommandLine& line);
 void declare_generate_access(Command& command, CommandLine& line);
 void declare_debug_dump(Command& command, CommandLine& line);
 
+void declare_journal_export(Command& command, CommandLine& line);
+void declare_journal_check(Command& command, CommandLine& line);
+void declare_journal_stream(Command& command, CommandLine& line);
+void declare_journal_replay(Command& command, CommandLine& line);
+void declare_journal_prune(Command& command, CommandLine& line);
+void declare_journal_flush(Command& command, CommandLine& line);
+
 void declare_worker_start(Command& command, CommandLine& line);
 void declare_worker_stop(Command& command, CommandLine& line);
 void declare_worker_list(Command& command, CommandLine& line);

@@ -59,13 +59,18 @@ void declare_server_start(Command& command, CommandLine& line) {
       .option("journal", o.journal, parse_text,
               "File in which everything is kept that must survive the end of the server. If it exists, jobs "
               "and tasks "
-              "are restored from it first.")
+              "are restored from it first. Without it a small one is kept for --resume; `none` keeps none.")
       .from_env("HQ_JOURNAL")
       .not_empty();
   command
       .option("journal-flush-period", o.journal_flush_period, parse_duration,
               "How often the journal is written out when nobody waits for it.")
       .default_is("30s");
+  command
+      .flag("resume", o.resume,
+            "Go on with what a server of this directory left behind when it ended without being "
+            "stopped.")
+      .conflicts("journal");
   command.flag("takeover", o.takeover,
                "Take the journal from the server that uses it, although that one may still live (it stops "
                "writing as soon as it notices). Without this option a journal that was used on another host "

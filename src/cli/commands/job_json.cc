@@ -91,13 +91,7 @@ void write_variant(JsonWriter& json, const ResourceVariant& variant) {
   for (const ResourceEntry& entry : variant.entries) {
     json.begin_object();
     json.key("request");
-    if (entry.policy == Policy::kAll) {
-      json.value(policy_name(entry.policy));
-    } else {
-      json.begin_object();
-      json.member(policy_name(entry.policy), entry.amount.scaled);
-      json.end_object();
-    }
+    write_entry_policy(json, entry);
     json.member("resource", entry.name);
     json.end_object();
   }
@@ -126,6 +120,13 @@ void write_description(JsonWriter& json, const TaskDescription& task) {
 }
 
 }  // namespace
+
+void write_entry_policy(JsonWriter& json, const ResourceEntry& entry) {
+  if (entry.policy == Policy::kAll) return json.value(policy_name(entry.policy));
+  json.begin_object();
+  json.member(policy_name(entry.policy), entry.amount.scaled);
+  json.end_object();
+}
 
 void write_job_summary(JsonWriter& json, const msg::JobSummary& job) {
   json.begin_object();

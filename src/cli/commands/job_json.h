@@ -11,6 +11,8 @@
 namespace hq::cli {
 
 void write_job_summary(JsonWriter& json, const msg::JobSummary& job);
+// {"Compact": 10000}, "All": amount (in ten-thousandths) and policy of one resource.
+void write_entry_policy(JsonWriter& json, const ResourceEntry& entry);
 void write_submit(JsonWriter& json, const SubmitDescription& submit);
 
 // Writes the tasks of one job. Paths in them may hold the uid of the server.

@@ -42,6 +42,7 @@ struct ServerStartOptions {
   std::optional<std::string> journal;
   std::optional<Duration> journal_flush_period;
   bool takeover = false;
+  bool resume = false;
   std::optional<std::string> access_file;
   bool disable_client_encryption = false;
   bool disable_worker_encryption = false;
@@ -68,6 +69,19 @@ struct GenerateAccessOptions {
 struct DebugDumpOptions {
   std::string path;
 };
+
+// --- journal ----------------------------------------------------------------------------------------------
+
+struct JournalExportOptions {
+  std::string journal;
+};
+struct JournalCheckOptions {
+  std::string journal;
+};
+struct JournalStreamOptions {};
+struct JournalReplayOptions {};
+struct JournalPruneOptions {};
+struct JournalFlushOptions {};
 
 // --- worker -----------------------------------------------------------------------------------------------
 
@@ -257,12 +271,13 @@ struct OutputLogOptions {
 
 using CommandOptions =
     std::variant<std::monostate, ServerStartOptions, ServerStopOptions, ServerInfoOptions, ServerWaitOptions,
-                 GenerateAccessOptions, DebugDumpOptions, WorkerStartOptions, WorkerStopOptions,
-                 WorkerListOptions, HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions,
-                 WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions, JobSummaryOptions,
-                 JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions, JobWaitOptions,
-                 JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions,
-                 TaskInfoOptions, TaskExplainOptions, TaskTailOptions, OutputLogOptions>;
+                 GenerateAccessOptions, DebugDumpOptions, JournalExportOptions, JournalCheckOptions,
+                 JournalStreamOptions, JournalReplayOptions, JournalPruneOptions, JournalFlushOptions,
+                 WorkerStartOptions, WorkerStopOptions, WorkerListOptions, HwDetectOptions, WorkerInfoOptions,
+                 WorkerAddressOptions, WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions,
+                 JobSummaryOptions, JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions,
+                 JobWaitOptions, JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions,
+                 TaskListOptions, TaskInfoOptions, TaskExplainOptions, TaskTailOptions, OutputLogOptions>;
 
 struct CommandLine {
   GlobalOptions global;

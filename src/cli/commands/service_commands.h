@@ -14,6 +14,13 @@ int run_server_wait(const ServerWaitOptions& options, const CommandContext& cont
 int run_generate_access(const GenerateAccessOptions& options, const CommandContext& context, Output& output);
 int run_debug_dump(const DebugDumpOptions& options, const CommandContext& context, Output& output);
 
+int run_journal_export(const JournalExportOptions& options, const CommandContext& context, Output& output);
+int run_journal_check(const JournalCheckOptions& options, const CommandContext& context, Output& output);
+int run_journal_stream(const JournalStreamOptions& options, const CommandContext& context, Output& output);
+int run_journal_replay(const JournalReplayOptions& options, const CommandContext& context, Output& output);
+int run_journal_prune(const JournalPruneOptions& options, const CommandContext& context, Output& output);
+int run_journal_flush(const JournalFlushOptions& options, const CommandContext& context, Output& output);
+
 int run_worker_stop(const WorkerStopOptions& options, const CommandContext& context, Output& output);
 int run_worker_list(const WorkerListOptions& options, const CommandContext& context, Output& output);
 int run_worker_info(const WorkerInfoOptions& options, const CommandContext& context, Output& output);

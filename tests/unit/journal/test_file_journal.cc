@@ -163,13 +163,12 @@ TEST_CASE(
   while (opened->journal->status().trouble.empty()) {
   }
 
-  CHECK(opened->journal->status().trouble ==
-        "The journal 'd/j.bin' cannot be written: Disk quota exceeded (os error 122)");
+  CHECK(opened->journal->status().trouble == "'d/j.bin': Disk quota exceeded (os error 122)");
   CHECK(opened->journal->status().waiting > 0ns);
   CHECK(opened->journal->overfull());
   auto room = opened->journal->make_room(100);
   REQUIRE_FALSE(room.ok());
-  CHECK(room.error().message == "The journal 'd/j.bin' cannot take more: Disk quota exceeded (os error 122)");
+  CHECK(room.error().message == "'d/j.bin': Disk quota exceeded (os error 122)");
   CHECK(opened->journal->committed() < last);
 
   disk.heal();
@@ -272,4 +271,134 @@ TEST_CASE("events that a replaced owner still wrote do not count") {
   REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[1])));
   opened->journal.reset();
   CHECK(turns_on(disk, kPath, story.turns()) == 2);
+}
+
+TEST_CASE("pruning drops jobs that have ended, keeps the others, the numbers and what ids are used") {
+  FakeDisk disk;
+  SeededRandom random(3);
+  const Story story(6);
+  uint64_t numbers = 0;
+  {
+    auto opened = open_journal_on(disk, quick_options(kPath));
+    REQUIRE(opened.ok());
+    for (const auto& turn : story.turns()) {
+      numbers += turn.size();
+      opened->journal->append(turn);
+    }
+    const auto record = [](Event event) { return Record{kStart, std::move(event)}; };
+    const auto one = submit().array(0, 2).shared();
+    opened->journal->append(
+        {record(JobSubmitted{JobId(2), JobUid(6), false, "k", std::nullopt, one}),
+         record(TasksAssigned{WorkerId(1), {{JobId(2), {0, 0, 1}, InstanceId(0), 0, true}}}),
+         record(JobOpened{JobId(3), JobUid(7), "o", std::nullopt}), record(JobClosed{JobId(3)})});
+    numbers += 4;
+    const size_t before = disk.content(kPath).size();
+    REQUIRE(wait_for(*opened, opened->journal->prune()));
+    CHECK(opened->journal->take_notes().empty());
+    CHECK(disk.content(kPath).size() < before);
+    REQUIRE(wait_for(*opened, opened->journal->append({record(JobClosed{JobId(2)})})));
+  }
+  disk.crash(random);
+
+  auto opened = open_journal_on(disk, quick_options(kPath));
+
+  REQUIRE(opened.ok());
+  CHECK(opened->report.sentences().empty());
+  CHECK(opened->report.last_number == numbers + 1);
+  opened->restored.check_invariants();
+  CHECK(opened->restored.job_ids() == std::vector<JobId>{JobId(2)});
+  CHECK(opened->restored.next_job_id() == JobId(4));
+  CHECK(opened->restored.connected_count() == 1);
+  CHECK(disk.paths() == std::vector<std::string>{kPath});
+}
+
+TEST_CASE("whatever fails while a journal is made shorter, it holds the same") {
+  const Story story(9);
+  SeededRandom random(4);
+  for (uint64_t n = 1; n < 60; ++n) {
+    CAPTURE(n);
+    FakeDisk disk;
+    auto opened = open_journal_on(disk, quick_options(kPath));
+    REQUIRE(opened.ok());
+    CommitNumber last = 0;
+    for (const auto& turn : story.turns()) last = opened->journal->append(turn);
+    REQUIRE(wait_for(*opened, last));
+    disk.fail_at(n, EIO, random.chance(0.5));
+    REQUIRE(wait_for(*opened, opened->journal->prune()));
+    disk.heal();
+    REQUIRE(wait_for(*opened, opened->journal->append({{kStart, JobOpened{JobId(2), JobUid(1), "o", {}}}})));
+    opened->journal.reset();
+    disk.crash(random);
+
+    auto again = open_journal_on(disk, quick_options(kPath));
+    REQUIRE(again.ok());
+    CHECK_FALSE(again->report.damaged());
+    CHECK(again->restored.next_job_id() == JobId(3));
+    CHECK(again->restored.find_job(JobId(2)) != nullptr);
+  }
+}
+
+TEST_CASE("a reader gets what is safe, each event once, also across new files and a shorter journal") {
+  FakeDisk disk;
+  auto options = quick_options(kPath);
+  auto opened = open_journal_on(disk, options);
+  REQUIRE(opened.ok());
+  const Story story(8);
+  auto reader = opened->journal->read();
+  uint64_t told = 0;
+  const auto read_on = [&] {
+    for (;;) {
+      auto block = reader->next();
+      REQUIRE(block.ok());
+      if (!*block) return;
+      auto decoded = decode_records(**block);
+      REQUIRE(decoded.ok());
+      for (const NumberedRecord& item : decoded->records) {
+        CHECK(item.number == told + 1);
+        told = item.number;
+      }
+    }
+  };
+  uint64_t appended = 0;
+  for (size_t i = 0; i < story.turns().size(); ++i) {
+    if (i == 3) disk.fail_at(1, EIO, false);
+    if (i == 5) {
+      REQUIRE(wait_for(*opened, opened->journal->prune()));
+    }
+    appended += story.turns()[i].size();
+    REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[i])));
+    if (i % 2 == 0) {
+      read_on();
+      CHECK(told == appended);
+    }
+  }
+  read_on();
+  CHECK(told == appended);
+}
+
+TEST_CASE(
+    "a journal for convenience is given up, with a word, when it cannot be written or grows too large") {
+  FakeDisk disk;
+  auto options = quick_options(kPath);
+  options.limit_bytes = 3'000;
+  auto opened = open_journal_on(disk, options);
+  REQUIRE(opened.ok());
+  const Story story(200);
+  SUBCASE("it grows") {}
+  SUBCASE("it fails") {
+    disk.fail_at(3, ENOSPC, true);
+  }
+  CommitNumber last = 0;
+  for (const auto& turn : story.turns()) {
+    last = opened->journal->append(turn);
+    REQUIRE(wait_for(*opened, last));
+  }
+
+  CHECK(opened->journal->make_room(uint64_t{1} << 50).ok());
+  std::vector<std::string> notes;
+  while (notes.empty()) {
+    notes = opened->journal->take_notes();
+    REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[2])));
+  }
+  CHECK(notes[0].starts_with("What this server does is not kept any longer"));
 }

@@ -1,0 +1,216 @@
+#include "cli/commands/event_json.h"
+
+#include <algorithm>
+
+#include "cli/commands/job_json.h"
+
+namespace hq::cli {
+
+namespace {
+
+void write_duration(JsonWriter& json, Duration duration) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  json.begin_object();
+  json.member("nanos", duration.count() % kSecond);
+  json.member("secs", duration.count() / kSecond);
+  json.end_object();
+}
+
+void write_duration(JsonWriter& json, const std::optional<Duration>& duration) {
+  duration ? write_duration(json, *duration) : json.null();
+}
+
+void write_labels(JsonWriter& json, const std::vector<std::string>& labels) {
+  json.begin_array();
+  for (const std::string& label : labels) json.value(label);
+  json.end_array();
+}
+
+// One key that says which kind it is.
+struct KindWriter {
+  JsonWriter& json;
+  void operator()(const ResourceList& list) const {
+    json.key("List");
+    json.begin_object();
+    json.key("values");
+    write_labels(json, list.labels);
+    json.end_object();
+  }
+  void operator()(const ResourceGroups& groups) const {
+    json.key("Groups");
+    json.begin_object();
+    json.key("groups");
+    json.begin_array();
+    for (const auto& labels : groups.groups) write_labels(json, labels);
+    json.end_array();
+    json.end_object();
+  }
+  void operator()(const ResourceSpan& span) const {
+    json.key("Range");
+    json.begin_object();
+    json.member("end", span.last);
+    json.member("start", span.first);
+    json.end_object();
+  }
+  void operator()(const ResourceSum& sum) const {
+    json.key("Sum");
+    json.begin_object();
+    json.member("size", sum.size.scaled);
+    json.end_object();
+  }
+};
+
+void write_resources(JsonWriter& json, const ResourceDescriptor& resources) {
+  json.begin_object();
+  json.key("coupling");
+  json.begin_object();
+  json.key("weights");
+  json.begin_array();
+  for (const CouplingWeight& weight : resources.coupling) {
+    json.begin_object();
+    json.member("group1_idx", uint32_t{weight.group1});
+    json.member("group2_idx", uint32_t{weight.group2});
+    json.member("resource1_idx", uint32_t{weight.resource1});
+    json.member("resource2_idx", uint32_t{weight.resource2});
+    json.member("weight", uint32_t{weight.weight});
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  json.key("resources");
+  json.begin_array();
+  for (const ResourceItem& item : resources.items) {
+    json.begin_object();
+    json.key("kind");
+    json.begin_object();
+    std::visit(KindWriter{json}, item.kind);
+    json.end_object();
+    json.member("name", item.name);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
+std::string manager_text(const WorkerConfig& config) {
+  std::string text;
+  JsonWriter json(JsonWriter::Layout::kCompact, [&](std::string_view piece) { text += piece; });
+  json.begin_object();
+  json.member("job_id", config.manager_job_id);
+  json.member("manager", config.manager == ManagerKind::kPbs ? "Pbs" : "Slurm");
+  json.end_object();
+  json.finish();
+  return text;
+}
+
+void write_crash_limit(JsonWriter& json, CrashLimit limit) {
+  if (limit.value == CrashLimit::kNeverRestart) return json.value("NeverRestart");
+  if (limit.value == CrashLimit::kUnlimited) return json.value("Unlimited");
+  json.begin_object();
+  json.member("MaxCrashes", limit.value);
+  json.end_object();
+}
+
+void write_ids(JsonWriter& json, const IdArray& ids) {
+  json.begin_object();
+  json.key("ranges");
+  json.begin_array();
+  for (const IdArray::Part& part : ids.parts) {
+    json.begin_object();
+    json.member("count", part.range.count());
+    json.member("start", part.range.first);
+    json.member("step", part.range.step);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
+void write_variant(JsonWriter& json, const ResourceVariant& variant) {
+  json.begin_object();
+  json.key("min_time");
+  write_duration(json, variant.min_time);
+  json.member("n_nodes", variant.nodes);
+  json.key("resources");
+  json.begin_array();
+  for (const ResourceEntry& entry : variant.entries) {
+    json.begin_object();
+    json.key("policy");
+    write_entry_policy(json, entry);
+    json.member("resource", entry.name);
+    json.end_object();
+  }
+  json.end_array();
+  json.member("weight", variant.weight);
+  json.end_object();
+}
+
+void write_array(JsonWriter& json, const SubmitDescription& submit) {
+  json.key("crash_limit");
+  write_crash_limit(json, submit.task.crash_limit);
+  json.key("ids");
+  write_ids(json, submit.ids);
+  json.member("priority", submit.task.priority);
+  json.key("resources");
+  json.begin_object();
+  json.key("variants");
+  json.begin_array();
+  for (const ResourceVariant& variant : submit.task.request.variants) write_variant(json, variant);
+  json.end_array();
+  json.end_object();
+  json.key("time_limit");
+  write_duration(json, submit.task.time_limit);
+}
+
+}  // namespace
+
+void write_raw_config(JsonWriter& json, const WorkerConfig& config) {
+  json.begin_object();
+  json.key("extra");
+  json.begin_object();
+  if (config.manager != ManagerKind::kNone) json.member("JobManager", manager_text(config));
+  json.member("ProcessPid", std::to_string(config.pid));
+  json.end_object();
+  json.member("group", config.group);
+  json.key("heartbeat_interval");
+  write_duration(json, config.heartbeat_interval);
+  json.member("hostname", config.hostname);
+  json.key("idle_timeout");
+  write_duration(json, config.idle_timeout);
+  json.member("listen_address", config.listen_address);
+  json.member("min_utilization", config.min_utilization);
+  json.member("on_server_lost", config.on_server_lost == OnServerLost::kStop ? "Stop" : "FinishRunning");
+  json.key("overview_configuration");
+  json.begin_object();
+  json.key("gpu_families");
+  json.begin_array();
+  json.end_array();
+  json.key("send_interval");
+  write_duration(json, config.overview_interval);
+  json.end_object();
+  json.key("resources");
+  write_resources(json, config.resources);
+  json.key("retract_check_interval");
+  write_duration(json, config.retract_check_interval);
+  json.key("time_limit");
+  write_duration(json, config.time_limit);
+  json.member("work_dir", config.work_dir);
+  json.end_object();
+}
+
+void write_raw_submit(JsonWriter& json, const SubmitDescription& submit) {
+  json.begin_object();
+  json.member("stream_path", submit.stream_path);
+  json.member("submit_dir", submit.submit_dir);
+  json.key("task_desc");
+  json.begin_object();
+  if (submit.is_graph()) {
+    json.member("n_tasks", uint64_t(submit.graph.size()));
+  } else {
+    write_array(json, submit);
+  }
+  json.end_object();
+  json.end_object();
+}
+
+}  // namespace hq::cli

@@ -1,0 +1,129 @@
+// `hq journal`.
+#include <fmt/format.h>
+
+#include "cli/commands/event_lines.h"
+#include "cli/commands/service_commands.h"
+#include "hq/base/log.h"
+#include "hq/journal/journal_file.h"
+
+namespace hq::cli {
+namespace {
+
+constexpr size_t kPrintBytes = 64 * 1024;
+
+// Lines on stdout, many at once.
+class Printing {
+ public:
+  explicit Printing(Output& output) : output_(output) {}
+  ~Printing() { flush(); }
+  Printing(const Printing&) = delete;
+  Printing& operator=(const Printing&) = delete;
+  void add(std::string_view text) {
+    buffer_ += text;
+    if (buffer_.size() >= kPrintBytes) flush();
+  }
+  void flush() {
+    output_.print_raw(buffer_);
+    buffer_.clear();
+  }
+
+ private:
+  Output& output_;
+  std::string buffer_;
+};
+
+Error cannot_open(const std::string& path, const Error& why) {
+  return Error(fmt::format("Cannot open event log file at `{}`: {}", path, why.message), why.causes);
+}
+
+int print_events(const msg::FollowEvents& request, const CommandContext& context, Output& output) {
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  Printing printing(output);
+  EventLines lines([&](std::string_view text) { printing.add(text); });
+  auto ended = client->call_each(request, [&](msg::ClientReply&& reply) -> Result<void> {
+    const auto* block = std::get_if<msg::EventBlock>(&reply);
+    if (block == nullptr) return Error("The server answered with an unexpected message");
+    auto records = decode_events(block->records);
+    if (!records) return records.error();
+    for (const Record& record : *records) lines.take(record);
+    if (request.live) printing.flush();
+    return {};
+  });
+  printing.flush();
+  // A stream ends with the server.
+  if (!ended && !request.live) return output.print_error(ended.error());
+  return output.finish();
+}
+
+}  // namespace
+
+int run_journal_export(const JournalExportOptions& options, const CommandContext&, Output& output) {
+  Printing printing(output);
+  EventLines lines([&](std::string_view text) { printing.add(text); });
+  auto report = read_journal(options.journal, [&](uint64_t, Record&& record) { lines.take(record); });
+  if (!report) return output.print_error(cannot_open(options.journal, report.error()));
+  printing.flush();
+  for (const std::string& sentence : report->sentences()) {
+    if (report->damaged()) log::warn("Journal: " + sentence);
+  }
+  log::info(fmt::format("Outputted {} {}", lines.lines(), lines.lines() == 1 ? "event" : "events"));
+  return output.finish();
+}
+
+int run_journal_check(const JournalCheckOptions& options, const CommandContext&, Output& output) {
+  auto replayed = replay_journal(options.journal);
+  if (!replayed) return output.print_error(cannot_open(options.journal, replayed.error()));
+  const JournalReport& report = replayed->report;
+  const std::vector<std::string> sentences = report.sentences();
+  for (const std::string& sentence : sentences) output.print_line(sentence);
+  uint64_t unfinished = 0;
+  uint64_t jobs = 0;
+  replayed->state.for_each_job([&](const Job& job) {
+    ++jobs;
+    unfinished += job.active();
+  });
+  const bool good = !report.damaged() && report.set_aside_events + report.set_aside_rows == 0;
+  output.print_line(fmt::format("{}: {} events in {} bytes, {} jobs, {} unfinished tasks",
+                                good ? "The journal is good" : "The journal is damaged", report.events,
+                                report.size_bytes, jobs, unfinished));
+  output.print_json([&](JsonWriter& json) {
+    json.begin_object();
+    json.member("events", report.events);
+    json.key("findings");
+    json.begin_array();
+    for (const std::string& sentence : sentences) json.value(sentence);
+    json.end_array();
+    json.member("good", good);
+    json.member("jobs", jobs);
+    json.member("size", report.size_bytes);
+    json.member("unfinished_tasks", unfinished);
+    json.end_object();
+  });
+  const int printed = output.finish();
+  return good ? printed : 1;
+}
+
+int run_journal_flush(const JournalFlushOptions&, const CommandContext& context, Output& output) {
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  auto done = client->call<msg::Done>(msg::FlushJournal{});
+  return done ? output.finish() : output.print_error(done.error());
+}
+
+int run_journal_prune(const JournalPruneOptions&, const CommandContext& context, Output& output) {
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  auto done = client->call<msg::Done>(msg::PruneJournal{});
+  return done ? output.finish() : output.print_error(done.error());
+}
+
+int run_journal_replay(const JournalReplayOptions&, const CommandContext& context, Output& output) {
+  return print_events(msg::FollowEvents{.live = false}, context, output);
+}
+
+int run_journal_stream(const JournalStreamOptions&, const CommandContext& context, Output& output) {
+  return print_events(msg::FollowEvents{.live = true}, context, output);
+}
+
+}  // namespace hq::cli

@@ -1,0 +1,110 @@
+"""hq journal, and what a server that is started on its journal again still knows."""
+import json
+import os
+import signal
+
+import pytest
+
+from hq import wait_until
+from transcript import replay, sessions
+
+
+@pytest.mark.parametrize("session", sessions("journal"))
+def test_session(hq, session):
+    replay(hq, session)
+
+
+def effects(hq, name):
+    path = hq.cwd / name
+    return sorted(path.read_text().split()) if path.exists() else []
+
+
+def test_a_killed_server_comes_back_with_jobs_results_and_workers(hq):
+    server = hq.start_server("--journal", "j.bin")
+    hq.start_worker("--cpus=4")
+    hq.command(["submit", "--wait", "--array=1-50", "--", "bash", "-c", "echo $HQ_TASK_ID >> done"])
+    hq.command(["submit", "--array=1-3", "--", "bash", "-c", "sleep 3; echo $HQ_TASK_ID >> late"])
+    hq.await_tasks(2, "running", "1-3")
+
+    server.signal(signal.SIGKILL)
+    server.wait()
+    hq.start_server("--journal", "j.bin")
+
+    hq.await_job(2, "FINISHED")
+    jobs = hq.command(["job", "list", "--all", "--output-mode=json"]).json
+    assert [job["task_stats"]["finished"] for job in sorted(jobs, key=lambda job: job["id"])] == [50, 3]
+    assert effects(hq, "late") == ["1", "2", "3"]  # each ran once, at the worker that was kept
+    assert effects(hq, "done") == sorted(str(i) for i in range(1, 51))
+    assert hq.workers() == {1}
+    assert hq.command(["journal", "check", "j.bin", "--output-mode=json"]).json["good"]
+
+
+def test_a_second_server_on_a_journal_is_refused_with_the_name_of_the_first(hq):
+    hq.start_server("--journal", "j.bin")
+
+    refused = hq.command(["server", "start", "--journal", "j.bin", "--server-dir", "elsewhere"], expect_exit=1)
+
+    assert "The journal 'j.bin' is in use by process" in refused.stderr
+
+
+def test_damage_is_told_and_all_else_is_kept(hq):
+    server = hq.start_server("--journal", "j.bin")
+    hq.start_worker("--cpus=2")
+    for i in range(6):
+        hq.command(["submit", "--wait", f"--name=job{i}", "--", "true"])
+    hq.command(["server", "stop"])
+    server.wait()
+    path = hq.cwd / "j.bin"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"job3")] ^= 1
+    path.write_bytes(content)
+
+    check = hq.command(["journal", "check", "j.bin"], expect_exit=1)
+    hq.start_server("--journal", "j.bin")
+
+    assert "Damaged: " in check.stdout and "Missing: event" in check.stdout
+    names = [job["name"] for job in hq.command(["job", "list", "--all", "--output-mode=json"]).json]
+    assert sorted(names) == ["job0", "job1", "job2", "job4", "job5"]
+
+
+def test_keys_ports_and_uid_outlive_the_server(hq):
+    server = hq.start_server("--journal", "j.bin")
+    before = json.loads((hq.server_dir / "hq-current" / "access.json").read_text())
+    server.signal(signal.SIGKILL)
+    server.wait()
+
+    hq.start_server("--journal", "j.bin")
+
+    after = json.loads((hq.server_dir / "hq-current" / "access.json").read_text())
+    assert before == after
+    assert os.stat(hq.cwd / "j.bin.access").st_mode & 0o777 == 0o400
+
+
+def test_a_stream_of_events_tells_what_happens(hq):
+    hq.start_server("--journal", "j.bin")
+    stream = hq.start("hq journal stream")
+    wait_until(lambda: "server-start" in stream.stdout, "the first event")
+
+    hq.command(["job", "open"])
+
+    wait_until(lambda: "job-open" in stream.stdout, "the new event")
+
+
+def test_without_a_journal_an_unclean_end_is_told_and_can_be_resumed(hq):
+    server = hq.start_server()
+    hq.command(["submit", "--array=1-5", "--", "true"])
+    hq.command(["journal", "flush"])
+    wait_until(lambda: (hq.server_dir / "001" / "journal").stat().st_size > 200, "the submit to be written")
+    server.signal(signal.SIGKILL)
+    server.wait()
+
+    fresh = hq.start_server()
+    assert "left 5 unfinished tasks" in fresh.stderr
+    assert hq.command(["job", "list", "--all", "--output-mode=json"]).json == []
+    hq.command(["server", "stop"])
+    fresh.wait()
+    assert not (hq.server_dir / "002" / "journal").exists()
+
+    hq.start_server("--resume")
+    hq.start_worker("--cpus=2")
+    hq.await_job(1, "FINISHED")
