@@ -36,6 +36,7 @@ LIBRARIES = {
     r"sodium(\.h|/)": ["src/transport/", "tests/unit/transport/"],
     r"msgpack(\.h|\.hpp|/)": ["src/protocol/", "tests/unit/protocol/"],
     r"zstd": ["src/stream/block.cc"],
+    r"sqlite3\.h$": ["src/journal/sqlite_export.cc"],
     r"CLI/": ["src/cli/args"],
     r"nlohmann/": ["src/transport/access.cc", "src/client/", "src/cli/", "tests/unit/client/", "tests/unit/cli/"],
     r"fmt/": ["src/"],

@@ -157,13 +157,13 @@ class FakeWorkers:
 class Cluster:
     """A server in a directory of its own, ended and removed with the `with` block; so are its workers."""
 
-    def __init__(self, tools, prefix=()):
+    def __init__(self, tools, prefix=(), server=()):
         self.tools = tools
         self.folder = Path(tempfile.mkdtemp(prefix="hq-bench-"))
         self.env = {**os.environ, "HQ_SERVER_DIR": str(self.folder / "server"), "HOME": str(self.folder)}
         self.processes = []
         self.fakes = []
-        self.server = self._start([*prefix, str(tools.hq), "server", "start"], "server")
+        self.server = self._start([*prefix, str(tools.hq), "server", "start", *server], "server")
         until(lambda: self._alive(self.server) and self.access.exists(), "the server's access file", 30)
 
     def __enter__(self):

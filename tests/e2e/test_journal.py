@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sqlite3
 
 import pytest
 
@@ -108,3 +109,20 @@ def test_without_a_journal_an_unclean_end_is_told_and_can_be_resumed(hq):
     hq.start_server("--resume")
     hq.start_worker("--cpus=2")
     hq.await_job(1, "FINISHED")
+
+
+def test_a_journal_becomes_a_database(hq):
+    hq.start_server("--journal", "j.bin")
+    hq.start_worker("--cpus=2")
+    hq.command(["submit", "--wait", "--array=1-3", "--name=three", "--", "bash", "-c", "exit $((HQ_TASK_ID == 2))"])
+
+    hq.command(["journal", "export", "j.bin", "--format", "sqlite", "j.db"])
+    again = hq.command(["journal", "export", "j.bin", "--format", "sqlite", "j.db"], expect_exit=1)
+
+    db = sqlite3.connect(hq.cwd / "j.db")
+    assert db.execute("SELECT name, tasks, finished, failed FROM jobs").fetchall() == [("three", 3, 2, 1)]
+    states = "SELECT id, state, error FROM tasks WHERE ended >= started AND worker = 1 ORDER BY id"
+    assert db.execute(states).fetchall() == [
+        (1, "finished", None), (2, "failed", "Program terminated with exit code 1."), (3, "finished", None)]
+    assert db.execute("SELECT id, lost FROM workers").fetchall() == [(1, None)]
+    assert "File exists" in again.stderr

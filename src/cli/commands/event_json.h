@@ -1,4 +1,4 @@
-// Parts of events in the raw form of the original's event export (docs/json.md, Events).
+// Parts of events in the raw form of the original's event export (docs/journal.md).
 #pragma once
 
 #include "hq/base/json_writer.h"

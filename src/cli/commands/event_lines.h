@@ -1,4 +1,4 @@
-// The events of a journal as lines of JSON, in the words of the original (docs/json.md, Events). What the
+// The events of a journal as lines of JSON, in the words of the original (docs/journal.md). What the
 // original tells and our events leave to be concluded (a task that started and ended in one report, the tasks
 // of a canceled job, the end of a job) is found by folding them here once more.
 #pragma once

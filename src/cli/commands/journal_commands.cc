@@ -5,6 +5,7 @@
 #include "cli/commands/service_commands.h"
 #include "hq/base/log.h"
 #include "hq/journal/journal_file.h"
+#include "hq/journal/sqlite_export.h"
 
 namespace hq::cli {
 namespace {
@@ -56,9 +57,24 @@ int print_events(const msg::FollowEvents& request, const CommandContext& context
   return output.finish();
 }
 
+int make_database(const JournalExportOptions& options, Output& output) {
+  if (options.output.empty())
+    return output.print_error(Error("Say which file the database should be made in"));
+  auto replayed = replay_journal(options.journal);
+  if (!replayed) return output.print_error(cannot_open(options.journal, replayed.error()));
+  if (auto made = export_sqlite(replayed->state, options.output); !made) {
+    return output.print_error(
+        Error(fmt::format("Cannot make the database `{}`: {}", options.output, made.error().message)));
+  }
+  return output.finish();
+}
+
 }  // namespace
 
 int run_journal_export(const JournalExportOptions& options, const CommandContext&, Output& output) {
+  if (options.format == ExportFormat::kSqlite) return make_database(options, output);
+  if (!options.output.empty())
+    return output.print_error(Error("Lines of JSON go to standard output, not to a file"));
   Printing printing(output);
   EventLines lines([&](std::string_view text) { printing.add(text); });
   auto report = read_journal(options.journal, [&](uint64_t, Record&& record) { lines.take(record); });

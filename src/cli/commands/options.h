@@ -72,8 +72,11 @@ struct DebugDumpOptions {
 
 // --- journal ----------------------------------------------------------------------------------------------
 
+enum class ExportFormat { kJson, kSqlite };
 struct JournalExportOptions {
   std::string journal;
+  std::optional<ExportFormat> format;  // default: json
+  std::string output;                  // of sqlite
 };
 struct JournalCheckOptions {
   std::string journal;
