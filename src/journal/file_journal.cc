@@ -360,7 +360,9 @@ void FileJournal::compact(CompactWhat what) {
   auto compacted = compact_files(disk_, options_.path, what, header, next_number_ - 1);
   if (!compacted) {
     compact_at_ = 2 * (earlier_bytes_ + offset_);
-    add_note("The journal '" + options_.path + "' stays as long as it is: " + compacted.error().message);
+    if (!is_convenience()) {
+      add_note("The journal '" + options_.path + "' stays as long as it is: " + compacted.error().message);
+    }
     return;
   }
   file_ = std::move(compacted->file);

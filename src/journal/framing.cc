@@ -197,7 +197,7 @@ std::optional<FrameReader::Frame> FrameReader::next() {
   }
   block_.clear();
   torn_ = partial_.has_value();
-  for (const Damage& bad : pending_) torn_ = torn_ || bad.cause != "zeros instead of records";
+  for (const BadBytes& bad : pending_) torn_ = torn_ || bad.cause != "zeros instead of records";
   return std::nullopt;
 }
 

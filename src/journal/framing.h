@@ -25,11 +25,11 @@ enum class FrameKind : uint8_t { kHeader, kRecord };
 void put_frame(Bytes& out, uint64_t offset, FrameKind kind, BytesView record);
 
 // Bytes of a file that are no part of a whole record.
-struct Damage {
+struct BadBytes {
   uint64_t offset = 0;
   uint64_t size = 0;
   std::string cause;
-  friend bool operator==(const Damage&, const Damage&) = default;
+  friend bool operator==(const BadBytes&, const BadBytes&) = default;
 };
 
 class FrameReader {
@@ -51,7 +51,7 @@ class FrameReader {
 
   // The following once next() has given nothing.
   // What lies between whole records and is none, ascending.
-  [[nodiscard]] const std::vector<Damage>& damage() const { return damage_; }
+  [[nodiscard]] const std::vector<BadBytes>& damage() const { return damage_; }
   // Behind the last whole record: here one may go on writing after cutting the file.
   [[nodiscard]] uint64_t end() const { return end_; }
   // There is more behind the last whole record than zeros: a record that was not written to its end.
@@ -78,8 +78,8 @@ class FrameReader {
   bool started_ = false;
   std::optional<uint64_t> partial_;  // where a record of several fragments began
   Bytes record_;                     // its bytes so far
-  std::vector<Damage> pending_;      // becomes damage once a whole record follows
-  std::vector<Damage> damage_;
+  std::vector<BadBytes> pending_;    // becomes damage once a whole record follows
+  std::vector<BadBytes> damage_;
   uint64_t end_ = 0;
   bool torn_ = false;
 };

@@ -5,19 +5,6 @@
 
 namespace hq {
 
-namespace {
-
-class NothingToRead final : public JournalReader {
- public:
-  Result<std::optional<Bytes>> next() override { return std::optional<Bytes>(); }
-};
-
-}  // namespace
-
-std::unique_ptr<JournalReader> Journal::read() {
-  return std::make_unique<NothingToRead>();
-}
-
 CommitNumber NoJournal::append(std::vector<Record> records) {
   HQ_ASSERT(!records.empty());
   return ++last_;

@@ -126,7 +126,7 @@ class Reading {
     next_ = std::max(next_, std::min(decoded.last_number, limit - 1) + 1);
   }
 
-  void note_damage(const OpenFile& file, const Damage& d) {
+  void note_damage(const OpenFile& file, const BadBytes& d) {
     out_.report.losses.push_back({file.name.path, d.offset, d.size, d.cause});
   }
 

@@ -44,6 +44,11 @@ class JournalReader {
   virtual Result<std::optional<Bytes>> next() = 0;
 };
 
+class NothingToRead final : public JournalReader {
+ public:
+  Result<std::optional<Bytes>> next() override { return std::optional<Bytes>(); }
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -64,7 +69,7 @@ class Journal {
   // this number is safe. Never waits.
   virtual CommitNumber prune() { return 0; }
   // The journal must outlive the reader.
-  virtual std::unique_ptr<JournalReader> read();
+  virtual std::unique_ptr<JournalReader> read() { return std::make_unique<NothingToRead>(); }
   // What went wrong without harm, for the log; each is told once.
   virtual std::vector<std::string> take_notes() { return {}; }
   // True if what is committed outlives the server process, so that workers may wait for its return.

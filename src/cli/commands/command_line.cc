@@ -185,7 +185,6 @@ constexpr auto kCommands = std::to_array<CommandNode>({
          "  hq submit --wait --stdout=none ./script.sh",
      .declare = declare_submit},
     {.name = "worker", .about = "Start, stop and inspect workers", .children = kWorkerCommands},
-    {.name = "journal", .about = "Read and keep the journal of a server", .children = kJournalCommands},
     {.name = "output-log",
      .about = "Read the output that tasks have streamed into a directory",
      .children = kOutputLogCommands,
@@ -195,6 +194,7 @@ constexpr auto kCommands = std::to_array<CommandNode>({
      .children = kLogCommands,
      .declare = declare_log,
      .hidden = true},
+    {.name = "journal", .about = "Read and keep the journal of a server", .children = kJournalCommands},
     {.name = "jobs", .about = "Show all jobs", .declare = declare_all_jobs, .hidden = true},
 });
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 
@@ -109,25 +110,40 @@ void EventLines::before(const TasksStarted& e, WallTime) {
 }
 
 void EventLines::before(const TasksEnded& e, WallTime) {
+  // In the order of time: tasks of one report ran beside and after each other.
+  struct Moment {
+    WallTime at;
+    const TaskEnd* task;
+    bool start;
+  };
+  std::vector<Moment> moments;
   for (const TaskEnd& end : e.tasks) {
     auto row = state_.assigned_row(e.worker, end.task, end.instance);
     if (!row) continue;
-    const Job& job = *row->first;
     const bool was_started = end.finished || end.failure.kind != FailureKind::kBeforeLaunch;
-    if (was_started && row->second.group->columns.state(row->second.position) != RowState::kRunning) {
-      started(job, row->second, end.task.task, e.worker, end.variant,
-              end.at - Duration(int64_t(double{end.usage.ran_s} * 1e9)));
-    }
-    if (!end.finished) {
-      failed(job, end.task.task, end.failure, end.at);
-      continue;
-    }
-    line(end.at, [&](JsonWriter& json) {
-      json.member("job", end.task.job.value);
-      json.member("task", end.task.task.value);
-      json.member("type", "task-finished");
-    });
+    if (was_started && row->second.group->columns.state(row->second.position) != RowState::kRunning)
+      moments.push_back({end.at - Duration(int64_t(double{end.usage.ran_s} * 1e9)), &end, true});
+    moments.push_back({end.at, &end, false});
   }
+  std::stable_sort(moments.begin(), moments.end(),
+                   [](const Moment& a, const Moment& b) { return a.at < b.at; });
+  for (const Moment& moment : moments) {
+    auto row = state_.assigned_row(e.worker, moment.task->task, moment.task->instance);
+    if (moment.start) {
+      started(*row->first, row->second, moment.task->task.task, e.worker, moment.task->variant, moment.at);
+    } else {
+      ended(*row->first, *moment.task);
+    }
+  }
+}
+
+void EventLines::ended(const Job& job, const TaskEnd& end) {
+  if (!end.finished) return failed(job, end.task.task, end.failure, end.at);
+  line(end.at, [&](JsonWriter& json) {
+    json.member("job", end.task.job.value);
+    json.member("task", end.task.task.value);
+    json.member("type", "task-finished");
+  });
 }
 
 void EventLines::started(const Job& job, const Job::Place& place, TaskId task, WorkerId worker,

@@ -47,6 +47,7 @@ class EventLines {
 
   void started(const Job& job, const Job::Place& place, TaskId task, WorkerId worker, uint8_t variant,
                WallTime time);
+  void ended(const Job& job, const TaskEnd& end);
   void failed(const Job& job, TaskId task, const Failure& failure, WallTime time);
   void task_list(const char* type, JobId job, const std::vector<TaskId>& tasks, WallTime time);
   void completed(const Effects& effects, WallTime time);

@@ -287,10 +287,12 @@ TEST_CASE("pruning drops jobs that have ended, keeps the others, the numbers and
     }
     const auto record = [](Event event) { return Record{kStart, std::move(event)}; };
     const auto one = submit().array(0, 2).shared();
-    opened->journal->append(
-        {record(JobSubmitted{JobId(2), JobUid(6), false, "k", std::nullopt, one}),
-         record(TasksAssigned{WorkerId(1), {{JobId(2), {0, 0, 1}, InstanceId(0), 0, true}}}),
-         record(JobOpened{JobId(3), JobUid(7), "o", std::nullopt}), record(JobClosed{JobId(3)})});
+    REQUIRE(wait_for(
+        *opened,
+        opened->journal->append(
+            {record(JobSubmitted{JobId(2), JobUid(6), false, "k", std::nullopt, one}),
+             record(TasksAssigned{WorkerId(1), {{JobId(2), {0, 0, 1}, InstanceId(0), 0, true}}}),
+             record(JobOpened{JobId(3), JobUid(7), "o", std::nullopt}), record(JobClosed{JobId(3)})})));
     numbers += 4;
     const size_t before = disk.content(kPath).size();
     REQUIRE(wait_for(*opened, opened->journal->prune()));

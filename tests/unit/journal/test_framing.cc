@@ -31,7 +31,7 @@ struct File {
 
 struct Read {
   std::vector<Bytes> records;
-  std::vector<Damage> damage;
+  std::vector<BadBytes> damage;
   uint64_t end = 0;
   bool torn = false;
 };
@@ -147,7 +147,7 @@ TEST_CASE("a zeroed or foreign block costs the records that touch it; the report
       REQUIRE_FALSE(back.damage.empty());
       CHECK(back.damage.front().offset <= begin + (block == 0 ? kMagic.size() : 0));
       uint64_t end = 0;
-      for (const Damage& d : back.damage) end = std::max(end, d.offset + d.size);
+      for (const BadBytes& d : back.damage) end = std::max(end, d.offset + d.size);
       CHECK(end >= begin + kBlockBytes);
     }
   }
