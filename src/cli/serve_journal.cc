@@ -50,10 +50,11 @@ void tell_of_last_run(const ServerDir& dir) {
   uint64_t unfinished = 0;
   replayed->state.for_each_job([&](const Job& job) { unfinished += job.active(); });
   if (unfinished == 0) return;
-  log::warn(fmt::format(
-      "A server of this directory ended without being stopped and left {} unfinished task{}; `hq server start --resume` "
-      "goes on with {}",
-      unfinished, unfinished == 1 ? "" : "s", unfinished == 1 ? "it" : "them"));
+  log::warn(
+      fmt::format("A server of this directory ended without being stopped and left {} unfinished task{}; `hq "
+                  "server start --resume` "
+                  "goes on with {}",
+                  unfinished, unfinished == 1 ? "" : "s", unfinished == 1 ? "it" : "them"));
 }
 
 }  // namespace
