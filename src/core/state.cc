@@ -525,10 +525,21 @@ void State::hold(WorkerState& holder, const AssignedRange& range, const Job::Pla
   HQ_ASSERT(range.slot && n == 1 && range.nodes.front() == holder.id);
   const JobTask task{range.job, TaskId(range.ids.first)};
   for (WorkerId node : range.nodes) {
+    if (worker(node).gang) release_canceled_gang(worker(node));
     HQ_ASSERT(worker(node).alive() && !worker(node).gang);
     worker(node).gang = WorkerState::Gang{task, holder.id};
   }
   job(range.job).gangs[task.task] = range.nodes;
+}
+
+// At replay: that a canceled task has ended at last is no event, and that something else was handed to its
+// node proves it.
+void State::release_canceled_gang(const WorkerState& node) {
+  const WorkerState::Gang gang = *node.gang;
+  const auto& lingering = worker(gang.root).lingering;
+  auto found = lingering.find(gang.task);
+  HQ_ASSERT(found != lingering.end());
+  release_lingering(gang.root, gang.task, found->second.instance);
 }
 
 void State::on(const TasksReclaimed& e, WallTime time, Effects& effects) {

@@ -58,6 +58,7 @@ class Rules {
   }
   [[nodiscard]] const std::optional<std::string>& first_broken() const { return broken_; }
   [[nodiscard]] const std::map<uint64_t, RunningProcess>& running() const { return running_; }
+  [[nodiscard]] uint64_t accepted_jobs() const { return accepted_.size(); }
   [[nodiscard]] uint64_t begun() const { return begun_.size(); }
 
  private:

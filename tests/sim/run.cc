@@ -25,7 +25,8 @@ Outcome run(uint64_t seed, const Workload& workload, const Fault& fault, bool ve
     world.run_until([] { return false; }, kLastTurns);
   }
   world.check_at_end();
-  return {world.rules().first_broken(), world.trace(), world.steps(), world.rules().begun()};
+  return {world.rules().first_broken(), world.trace(), world.steps(), world.rules().begun(),
+          world.rules().accepted_jobs()};
 }
 
 std::string repeat_line(uint64_t seed, const Workload& workload, const Fault& fault) {

@@ -12,7 +12,8 @@ struct Outcome {
   std::optional<std::string> broken;  // the first rule that was
   uint64_t trace = 0;
   uint64_t steps = 0;
-  uint64_t begun = 0;  // processes
+  uint64_t begun = 0;     // processes
+  uint64_t accepted = 0;  // jobs
 };
 
 [[nodiscard]] Outcome run(uint64_t seed, const Workload& workload, const Fault& fault, bool verbose = false);

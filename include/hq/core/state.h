@@ -144,6 +144,7 @@ class State {
   void disband(WorkerState& root);
   void leave_worker(WorkerState& worker, const Job::Place& place, RowState was);
   void sweep_assigned(WorkerState& worker);
+  void release_canceled_gang(const WorkerState& node);
   void hold(WorkerState& worker, const AssignedRange& range, const Job::Place& first);
   // `may_fail`: tasks fail by the crash rules.
   void take_back(const WorkerLost& loss, WallTime time, bool may_fail, Effects& effects);
