@@ -41,9 +41,9 @@ struct Progress {
   bool ended = false;  // nothing more will come
 };
 
-class Follower {
+class OutputFollower {
  public:
-  Follower(Client& client, StdStream stream, bool headers, Output& output)
+  OutputFollower(Client& client, StdStream stream, bool headers, Output& output)
       : client_(client), stream_(stream), headers_(headers), output_(output) {}
 
   // Prints what is new of a task.
@@ -216,7 +216,7 @@ Result<void> tail_task(const TaskTailOptions& options, const CommandContext& con
     return Error(
         fmt::format("Output of task {} cannot be read: {}", task.value, os_error_text(last->errnum)));
   }
-  Follower follower(client, stream, /*headers=*/false, output);
+  OutputFollower follower(client, stream, /*headers=*/false, output);
   while (options.follow && !progress.ended) {
     auto looked = follower.look(*job, task, progress);
     if (!looked) return looked;
@@ -244,7 +244,7 @@ int follow_jobs(const JobCatOptions& options, const CommandContext& context, Out
   if (output.json()) return output.print_error(Error("JSON output mode doesn't support job output"));
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
-  Follower follower(*client, options.stream, options.print_task_header, output);
+  OutputFollower follower(*client, options.stream, options.print_task_header, output);
   std::map<std::pair<JobId, TaskId>, Progress> progress;
   while (true) {
     auto chosen = choose(*client, options);
