@@ -13,11 +13,21 @@ namespace {
 // trip is nothing, and a successor only waits at the wrong place.
 constexpr Duration kShortTask = 50ms;
 constexpr Duration kStuck = 200ms;
-constexpr size_t kMostSuccessors = 4;
+// As many as run in this time: the launcher tells of ends a millisecond late, and until it has been told of
+// more it must not run dry.
+constexpr Duration kSuccessorTime = 8ms;
+constexpr size_t kFewestSuccessors = 4;
+constexpr size_t kMostSuccessors = 32;
 constexpr Duration kStopGrace = 1s;
 
 bool is_short(const Definition& definition) {
   return definition.usual_run && *definition.usual_run <= kShortTask;
+}
+
+// REQUIRES: a short one.
+size_t most_successors(const Definition& definition) {
+  const Duration run = std::max(*definition.usual_run, Duration(1));
+  return std::clamp(size_t(kSuccessorTime / run), kFewestSuccessors, kMostSuccessors);
 }
 
 }  // namespace
@@ -132,6 +142,7 @@ void Worker::State::hand_successors(Now now) {
       const Task* first = backlog.first();
       if (first == nullptr || !is_short(*first->definition) || !outlives(first->request().variant, now))
         return;
+      if (length > most_successors(*first->definition)) return;
       if (chain.request != first->request().number || chain.members.size() != length) continue;
       const Launch& front = launches.get(chain.members.front());
       const Launch& last = launches.get(chain.members.back());

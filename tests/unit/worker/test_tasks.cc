@@ -7,11 +7,11 @@ namespace {
 
 // A worker whose definition 1 (one cpu) is known to be short.
 struct ShortTasks : World {
-  explicit ShortTasks(uint32_t cpus = 1) : World(cpus) {
+  explicit ShortTasks(uint32_t cpus = 1, Duration ran = 2ms) : World(cpus) {
     register_worker(true);
     say(task(1).message());
     say(msg::RunTasks{{run(1, 1000, 1000)}});
-    launcher.end(launcher.launch_of(1000), 0, 0, 1ms);
+    launcher.end(launcher.launch_of(1000), 0, 0, ran);
     turn();
     network.link().from_worker.clear();
   }
@@ -105,6 +105,12 @@ TEST_CASE("short tasks get successors on the same claim, a few of them") {
   w.turn();
   CHECK(w.launcher.waiting_tasks() == Ids{4, 5, 6, 7});
   CHECK(w.launcher.dropped.empty());
+}
+
+TEST_CASE("very short tasks get as many successors as run in some milliseconds") {
+  ShortTasks w(1, 500us);
+  w.say(msg::RunTasks{{run(1, 1, 100)}});
+  CHECK(w.launcher.waiting_tasks().size() == 16);
 }
 
 TEST_CASE("long tasks get no successors") {
