@@ -39,8 +39,7 @@ void Pass::fill_backlogs(Demand& demand) {
     if (room.closed || room.backlog >= kMaxBacklog || room.no_backlog || room.occupied || room.gang) continue;
     if (in_->retracting.contains(room.worker->id)) continue;
     const auto at_once = double(std::min<uint64_t>(rooms_.fit_total(i, need), kMaxBacklog));
-    const double depth =
-        std::floor(std::min(double(kMaxBacklog), at_once * seconds / std::max(mean, 1e-6F)));
+    const double depth = std::floor(std::min(double(kMaxBacklog), at_once * seconds / std::max(mean, 1e-6F)));
     const auto target = uint64_t(depth);
     if (room.backlog * 2 > target) continue;  // topped up when half is gone: few, larger messages
     const uint64_t n = target - room.backlog;
