@@ -60,7 +60,7 @@ msg::TaskRow TaskRows::row_of(const Job& job, const TaskGroup& group, uint64_t p
     // Without a start, the column says when it failed, counted from the job's submission.
     out.end = (out.started ? out.start : job.submitted) + Duration(int64_t(double{chunk->ran(row)} * 1e9));
     // Starts are kept in whole milliseconds; no task ends after its job for that.
-    if (job.active() == 0 && job.finished) out.end = std::min(out.end, *job.finished);
+    if (job.active() == 0 && job.finished) out.end = std::min(*out.end, *job.finished);
     out.exit_code = chunk->code(row);
     if (out.started) {
       out.usage = TaskUsage{chunk->ran(row), chunk->user(row), chunk->system(row), chunk->peak_kib(row)};
