@@ -2,6 +2,7 @@
 // alone.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "hq/base/log.h"
 #include "hq/protocol/limits.h"
@@ -377,6 +378,8 @@ void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& 
     end.usage = row.usage;
     end.failure = row.failure;
     event.tasks.push_back(std::move(end));
+    // The failure that is one too many ends the others at once, also those that failed in the same report.
+    if (!event.tasks.back().finished && job->max_fails) record(std::exchange(event, TasksEnded{worker, {}}));
   }
   if (!event.tasks.empty()) record(std::move(event));
   if (!broken.tasks.empty()) record(std::move(broken));

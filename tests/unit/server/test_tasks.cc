@@ -256,6 +256,25 @@ TEST_CASE("more failures than max-fails abort what is left of the job") {
   CHECK(s.worker(w).idle());
 }
 
+TEST_CASE("no more tasks fail than max-fails lets, also when one report tells of all of them") {
+  TestServer s;
+  TestWorker& w = s.add_worker(4);
+  const JobId job = s.submit(submit().array(1, 10), 1);
+  w.runs();
+  w.started(job, 3);
+  const auto failed = msg::EndedTask::Outcome::kFailed;
+
+  w.say(msg::Report{++w.reports,
+                    {},
+                    {w.end_of(job, 1, failed), w.end_of(job, 2, failed), w.end_of(job, 3, failed),
+                     w.end_of(job, 4, failed)}});
+  s.turn();
+
+  CHECK(s.job(job).count(TaskState::kFailed) == 2);
+  CHECK(s.job(job).count(TaskState::kAborted) == 8);
+  CHECK(s.worker(w).idle());
+}
+
 TEST_CASE("what depends on a failed task is aborted, the rest of the graph runs") {
   TestServer s;
   TestWorker& w = s.add_worker(4);
