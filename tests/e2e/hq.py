@@ -236,8 +236,10 @@ class Environment:
 
     def await_tasks(self, job, state, tasks):
         """Waits until exactly these tasks ("0-3,7") of the job are in that state."""
-        wait_until(lambda: self.command(["job", "task-ids", job, "--filter", state]).stdout == tasks + "\n",
-                   f"tasks {tasks} of job {job} are {state}")
+        def reached():  # the job may be on its way still
+            return self.command(["job", "task-ids", job, "--filter", state], expect_exit=None).stdout == tasks + "\n"
+
+        wait_until(reached, f"tasks {tasks} of job {job} are {state}")
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
