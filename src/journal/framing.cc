@@ -183,7 +183,7 @@ bool FrameReader::go_on(uint64_t file_size) {
   return true;
 }
 
-std::optional<FrameReader::Frame> FrameReader::next() {
+std::optional<FrameReader::Frame> FrameReader::next() & {
   for (;;) {
     if (at_ >= block_.size() && !load_block()) break;
     while (at_ < block_.size()) {

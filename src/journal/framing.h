@@ -45,7 +45,7 @@ class FrameReader {
     BytesView bytes;  // until the next call
   };
   // The next whole record; nothing at the end.
-  std::optional<Frame> next();
+  std::optional<Frame> next() &;
   // For a file that is still written, once next() has given nothing: there may be more now. False if not.
   bool go_on(uint64_t file_size);
 

@@ -23,7 +23,8 @@ class OpenFile {
     out.name = name;
     out.size = *size;
     out.file = std::move(*file);
-    if (auto first = out.reader().next(); first && first->kind == FrameKind::kHeader)
+    FrameReader frames = out.reader();
+    if (auto first = frames.next(); first && first->kind == FrameKind::kHeader)
       out.header = decode_header(first->bytes);
     char magic[kMagic.size()];
     auto got = out.file->read_at(0, magic, sizeof magic);
