@@ -17,6 +17,7 @@
 #include "cli/commands/service_commands.h"
 #include "cli/wiring.h"
 #include "hq/base/log.h"
+#include "hq/base/small_files.h"
 #include "hq/os/launcher.h"
 
 namespace hq::cli {
@@ -28,16 +29,6 @@ const char* environment(const char* name) {
 bool is_set(const char* name) {
   const char* value = environment(name);
   return value != nullptr && *value != '\0';
-}
-
-int write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return 1;
-    text.remove_prefix(size_t(n));
-  }
-  return 0;
 }
 
 // Commands of one shape each: (options, context, output) → exit code.
@@ -95,7 +86,7 @@ int run(int argc, char** argv) {
   auto parsed =
       parse_command_line(words, environment, {stdout_terminal && !no_color, stderr_terminal && !no_color});
   if (auto* end = std::get_if<EarlyEnd>(&parsed)) {
-    if (write_all(end->to_stderr ? STDERR_FILENO : STDOUT_FILENO, end->text) != 0) return 1;
+    if (!write_all(end->to_stderr ? STDERR_FILENO : STDOUT_FILENO, end->text)) return 1;
     return end->exit_code;
   }
   const CommandLine& line = std::get<CommandLine>(parsed);

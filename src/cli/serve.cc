@@ -13,6 +13,7 @@
 #include "cli/wiring.h"
 #include "hq/base/log.h"
 #include "hq/base/random.h"
+#include "hq/base/small_files.h"
 #include "hq/client/client.h"
 #include "hq/os/hardware.h"
 #include "hq/os/signals.h"
@@ -114,14 +115,7 @@ Result<BoundRouter> bind(Transport& transport, AccessRecord& access, Role role) 
 Result<void> write_whole_file(const std::string& path, const std::string& text) {
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file.valid()) return os_error(errno);
-  size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t n = ::write(file.get(), text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return os_error(errno);
-    done += size_t(n);
-  }
-  return {};
+  return write_all(file.get(), text);
 }
 
 // SIGTERM, SIGHUP and the like are no orderly end: everything stays as it is, and we die as the sender meant

@@ -7,8 +7,8 @@
 #include <cerrno>
 
 #include "hq/base/assert.h"
+#include "hq/base/signals_blocked.h"
 #include "journal/follow.h"
-#include "journal/signals_blocked.h"
 
 namespace hq {
 

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -15,40 +14,22 @@
 #include <sstream>
 
 #include "hq/base/random.h"
-#include "journal/signals_blocked.h"
+#include "hq/base/signals_blocked.h"
+#include "hq/base/small_files.h"
 
 namespace hq {
 
 namespace {
 
 constexpr size_t kTokenLength = 16;
-
-Result<std::string> read_text(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return os_error(errno);
-  std::string text;
-  std::array<char, 4096> buffer{};
-  for (;;) {
-    const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return os_error(errno);
-    if (n == 0) return text;
-    text.append(buffer.data(), size_t(n));
-  }
-}
+constexpr size_t kMostText = 64 * 1024;  // of an owner file, or of one in /proc
 
 // Readers see the whole text or the one before.
 Result<void> replace_text(const std::string& path, const std::string& text) {
   const std::string temporary = path + ".new";
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.valid()) return os_error(errno);
-  size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return os_error(errno);
-    done += size_t(n);
-  }
+  if (auto written = write_all(fd.get(), text); !written) return written;
   if (::close(fd.release()) != 0) return os_error(errno);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return os_error(errno);
   return {};
@@ -56,7 +37,7 @@ Result<void> replace_text(const std::string& path, const std::string& text) {
 
 // The 22nd field of /proc/PID/stat; 0 when there is no such process.
 uint64_t start_of_process(uint32_t pid) {
-  auto text = read_text(fmt::format("/proc/{}/stat", pid));
+  auto text = read_text(fmt::format("/proc/{}/stat", pid), kMostText);
   if (!text) return 0;
   const size_t behind_name = text->rfind(')');
   if (behind_name == std::string::npos) return 0;
@@ -100,7 +81,7 @@ Result<void> wait_for_silence(const std::string& path, const std::string& journa
   while (steady_time() - begin < options.stale) {
     if (options.canceled && options.canceled()) return in_use(journal_path, named(owner));
     std::this_thread::sleep_for(options.look);
-    auto text = read_text(path);
+    auto text = read_text(path, kMostText);
     if (!text) return {};  // it ended in order meanwhile
     auto now = parse_owner(*text);
     if (now && *now != owner) return in_use(journal_path, named(*now));
@@ -145,7 +126,7 @@ OwnerRecord current_process() {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) == 0) self.host = host.data();
   if (self.host.empty()) self.host = "unknown";
-  if (auto boot = read_text("/proc/sys/kernel/random/boot_id"))
+  if (auto boot = read_text("/proc/sys/kernel/random/boot_id", kMostText))
     self.boot_id = boot->substr(0, boot->find('\n'));
   self.pid = uint32_t(::getpid());
   self.process_start = start_of_process(self.pid);
@@ -165,7 +146,7 @@ Result<std::unique_ptr<JournalOwner>> JournalOwner::acquire(const std::string& j
   std::unique_ptr<JournalOwner> out(new JournalOwner(path, std::move(self), std::move(options)));
   const OwnerOptions& o = out->options_;
   std::optional<OwnerRecord> owner;
-  if (auto text = read_text(path)) {
+  if (auto text = read_text(path, kMostText)) {
     if (auto parsed = parse_owner(*text)) owner = *parsed;
   }
   if (locked && !o.takeover) return in_use(journal_path, owner ? named(*owner) : "another process");
@@ -219,7 +200,7 @@ Result<void> JournalOwner::write() {
 
 // A file that can't be read now proves nothing; one that is gone is written again.
 void JournalOwner::look() {
-  auto text = read_text(path_);
+  auto text = read_text(path_, kMostText);
   const auto owner = text ? parse_owner(*text) : Result<OwnerRecord>(Error());
   const std::lock_guard lock(mutex_);
   // A lower epoch is the last word of somebody whom we have replaced.

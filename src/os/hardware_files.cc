@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "hq/base/small_files.h"
 #include "hq/base/unique_fd.h"
 #include "os/parse.h"
 
@@ -54,18 +55,9 @@ std::optional<std::string_view> cgroup_path(std::string_view text, std::string_v
 }  // namespace
 
 Result<std::string> read_text(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!fd.valid()) return os_error(errno).with_context(fmt::format("cannot read '{}'", path));
-  std::string text;
-  std::array<char, 16384> buffer{};
-  while (true) {
-    const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return os_error(errno).with_context(fmt::format("cannot read '{}'", path));
-    if (n == 0) return text;
-    text.append(buffer.data(), static_cast<size_t>(n));
-    if (text.size() > kMostText) return Error(fmt::format("'{}' is too large", path));
-  }
+  auto text = read_text(path, kMostText);
+  if (!text) return std::move(text.error()).with_context(fmt::format("cannot read '{}'", path));
+  return text;
 }
 
 std::optional<std::vector<std::string>> list_directory(const std::string& path) {

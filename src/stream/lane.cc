@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 
 #include "hq/base/result.h"
+#include "hq/base/signals_blocked.h"
 
 namespace hq {
 
@@ -48,10 +48,7 @@ bool Lane::run() {
   pthread_attr_setstacksize(&attributes, kLaneStack);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   // Signals are for the thread that decides.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   pthread_t thread;
   auto body = [](void* argument) -> void* {
     std::unique_ptr<std::shared_ptr<Lane>> lane(static_cast<std::shared_ptr<Lane>*>(argument));
@@ -59,7 +56,6 @@ bool Lane::run() {
     return nullptr;
   };
   const bool runs = ::pthread_create(&thread, &attributes, body, self.get()) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   if (runs) (void)self.release();
   return runs;

@@ -6,12 +6,12 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 
+#include "hq/base/signals_blocked.h"
 #include "hq/base/unique_fd.h"
 #include "hq/stream/log_store.h"
 #include "stream/log_file.h"
@@ -78,12 +78,8 @@ class FileThread : public std::enable_shared_from_this<FileThread> {
   void start() {
     runs_ = true;
     // Signals are for the thread that decides.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked blocked;
     std::thread([self = shared_from_this()] { self->work(); }).detach();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   void work() {

@@ -1,4 +1,5 @@
 #include "hq/stream/output_peek.h"
+#include "hq/base/signals_blocked.h"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -9,7 +10,6 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -185,12 +185,8 @@ class ThreadedPeeker final : public OutputPeeker {
   void add_thread() {
     ++room_->threads;
     // Signals are for the thread that decides.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked blocked;
     std::thread([room = room_] { room->work(); }).detach();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   const std::shared_ptr<PeekRoom> room_;

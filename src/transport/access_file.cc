@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "hq/base/random.h"
+#include "hq/base/small_files.h"
 #include "hq/base/unique_fd.h"
 #include "hq/transport/access.h"
 
@@ -26,12 +27,7 @@ Result<void> write_synced(const std::string& path, const std::string& text) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
   if (!fd.valid()) return os_error(errno);
   if (::fchmod(fd.get(), 0400) != 0) return os_error(errno);
-  for (size_t done = 0; done < text.size();) {
-    ssize_t count = ::write(fd.get(), text.data() + done, text.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return os_error(errno);
-    done += static_cast<size_t>(count);
-  }
+  if (auto written = write_all(fd.get(), text); !written) return written;
   if (::fsync(fd.get()) != 0) return os_error(errno);
   // Network file systems report a failed write as late as here.
   if (::close(fd.release()) != 0) return os_error(errno);
@@ -54,21 +50,6 @@ Result<void> sync_directory(const std::string& path) {
   // Some network file systems can't sync a directory; they make a new name durable on their own.
   if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != ENOTSUP) return os_error(errno);
   return {};
-}
-
-Result<std::string> read_file(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return os_error(errno);
-  std::string text;
-  char buffer[4096];
-  while (text.size() <= kMaxFileBytes) {
-    ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return os_error(errno);
-    if (count == 0) return text;
-    text.append(buffer, static_cast<size_t>(count));
-  }
-  return os_error(EFBIG);
 }
 
 }  // namespace
@@ -94,7 +75,7 @@ Result<void> store_access(const std::string& path, const AccessRecord& record, S
 }
 
 AccessOutcome load_access(const std::string& path, AccessForm form, const RunningVersion& running) {
-  Result<std::string> text = read_file(path);
+  Result<std::string> text = read_text(path, kMaxFileBytes);
   if (!text) return AccessFailure{AccessFailure::Kind::kFile, text.error().message};
   return parse_access(*text, form, running);
 }

@@ -5,11 +5,11 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <thread>
 
+#include "hq/base/signals_blocked.h"
 #include "hq/transport/channel.h"
 
 namespace hq {
@@ -67,10 +67,7 @@ Result<Lookup> Lookup::start(const std::string& host, uint16_t port) {
   shared->event = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!shared->event.valid()) return os_error(errno);
   // Signals are for the thread that handles them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   std::thread([shared, host, port] {
     Found found = resolve(host, port, 0);
     {
@@ -79,7 +76,6 @@ Result<Lookup> Lookup::start(const std::string& host, uint16_t port) {
     }
     (void)::eventfd_write(shared->event.get(), 1);  // can't fail: the counter is 0
   }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   Lookup lookup;
   lookup.shared_ = std::move(shared);
   return lookup;

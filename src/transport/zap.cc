@@ -1,9 +1,9 @@
 #include "transport/zap.h"
 
-#include <csignal>
 #include <cstring>
 
 #include "hq/base/assert.h"
+#include "hq/base/signals_blocked.h"
 #include "transport/zmq_context.h"
 
 namespace hq {
@@ -64,12 +64,8 @@ Result<std::unique_ptr<ZapHandler>> ZapHandler::start(zmq::context_t& context) {
     socket.bind("inproc://zeromq.zap.01");
     std::unique_ptr<ZapHandler> handler(new ZapHandler(std::move(socket)));
     // Signals are for the thread that handles them.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked blocked;
     handler->thread_ = std::thread([raw = handler.get()] { raw->run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return handler;
   } catch (const zmq::error_t& error) {
     return zmq_failure("Cannot start the handler of keys", error);
