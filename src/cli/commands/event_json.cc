@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/commands/job_json.h"
+#include "cli/commands/resource_json.h"
 
 namespace hq::cli {
 
@@ -18,12 +19,6 @@ void write_duration(JsonWriter& json, Duration duration) {
 
 void write_duration(JsonWriter& json, const std::optional<Duration>& duration) {
   duration ? write_duration(json, *duration) : json.null();
-}
-
-void write_labels(JsonWriter& json, const std::vector<std::string>& labels) {
-  json.begin_array();
-  for (const std::string& label : labels) json.value(label);
-  json.end_array();
 }
 
 // One key that says which kind it is.
@@ -63,20 +58,7 @@ struct KindWriter {
 void write_resources(JsonWriter& json, const ResourceDescriptor& resources) {
   json.begin_object();
   json.key("coupling");
-  json.begin_object();
-  json.key("weights");
-  json.begin_array();
-  for (const CouplingWeight& weight : resources.coupling) {
-    json.begin_object();
-    json.member("group1_idx", uint32_t{weight.group1});
-    json.member("group2_idx", uint32_t{weight.group2});
-    json.member("resource1_idx", uint32_t{weight.resource1});
-    json.member("resource2_idx", uint32_t{weight.resource2});
-    json.member("weight", uint32_t{weight.weight});
-    json.end_object();
-  }
-  json.end_array();
-  json.end_object();
+  write_coupling(json, resources.coupling);
   json.key("resources");
   json.begin_array();
   for (const ResourceItem& item : resources.items) {

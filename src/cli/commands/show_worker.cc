@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/commands/resource_json.h"
 #include "hq/core/text/duration_text.h"
 #include "hq/core/text/resource_summary_text.h"
 
@@ -87,18 +88,12 @@ void write_kind(const ResourceItem& item, const ResourceList& list, JsonWriter& 
   json.member("kind", "list");
   json.member("name", item.name);
   json.key("values");
-  json.begin_array();
-  for (const std::string& label : list.labels) json.value(label);
-  json.end_array();
+  write_labels(json, list.labels);
 }
 void write_kind(const ResourceItem& item, const ResourceGroups& groups, JsonWriter& json) {
   json.key("groups");
   json.begin_array();
-  for (const std::vector<std::string>& group : groups.groups) {
-    json.begin_array();
-    for (const std::string& label : group) json.value(label);
-    json.end_array();
-  }
+  for (const std::vector<std::string>& group : groups.groups) write_labels(json, group);
   json.end_array();
   json.member("kind", "groups");
   json.member("name", item.name);
@@ -119,20 +114,7 @@ void write_resources(const std::vector<ResourceItem>& items, const std::vector<C
                      JsonWriter& json) {
   json.begin_object();
   json.key("coupling");
-  json.begin_object();
-  json.key("weights");
-  json.begin_array();
-  for (const CouplingWeight& weight : coupling) {
-    json.begin_object();
-    json.member("group1_idx", uint32_t{weight.group1});
-    json.member("group2_idx", uint32_t{weight.group2});
-    json.member("resource1_idx", uint32_t{weight.resource1});
-    json.member("resource2_idx", uint32_t{weight.resource2});
-    json.member("weight", uint32_t{weight.weight});
-    json.end_object();
-  }
-  json.end_array();
-  json.end_object();
+  write_coupling(json, coupling);
   json.key("resources");
   json.begin_array();
   for (const ResourceItem& item : items) {
