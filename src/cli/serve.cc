@@ -85,13 +85,12 @@ Result<AccessRecord> make_access(const ServerStartOptions& options, const ServeJ
   }
   auto kept = journal.load_access(running_version());
   if (!kept) return kept.error();
-  if (*kept) {
-    AccessRecord record = std::move(**kept);
-    record.client->host = record.worker->host = host;
-    record.version = running_version().version;  // that of the last server could be an older one
-    record.protocol = running_version().protocol;
-    apply_ports(options, record);
-    return record;
+  if (AccessRecord* record = *kept ? &**kept : nullptr) {
+    record->client->host = record->worker->host = host;
+    record->version = running_version().version;  // that of the last server could be an older one
+    record->protocol = running_version().protocol;
+    apply_ports(options, *record);
+    return std::move(*record);
   }
   SystemRandom random;
   return generate_access(running_version(), random.alphanumeric(kServerUidLength),
