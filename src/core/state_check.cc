@@ -53,6 +53,10 @@ void State::check_invariants() const {
       }
     }
     HQ_ASSERT(counts == owner.counts);
+    uint64_t grouped = 0;
+    for (const auto& [what, size] : owner.failures) grouped += size.tasks;
+    HQ_ASSERT(owner.failures.size() < Job::kMaxFailureGroups ? grouped == owner.count(TaskState::kFailed)
+                                                             : grouped <= owner.count(TaskState::kFailed));
   });
   HQ_ASSERT(ready == ready_.count());
   for (auto& [id, h] : held) {

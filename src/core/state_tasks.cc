@@ -281,6 +281,24 @@ void State::note_mean(TaskGroup& group, ClassId klass, float ran_s) {
   mix(class_mean_ran_s_[klass.value]);
 }
 
+// Whoever runs live may judge the worker by it. The end of a task of several nodes says nothing of one of
+// them.
+void State::note_end(Effects& effects, WorkerId worker, const TaskEnd& end, ClassId klass) const {
+  if (!end.finished && !is_own_failure(end.failure.kind)) return;
+  if (classes_.needs(klass)[0].nodes > 0) return;
+  std::vector<Effects::Ended>& runs = effects.ended;
+  if (runs.empty() || runs.back().job != end.task.job || runs.back().klass != klass)
+    runs.push_back({worker, end.task.job, klass, 0, 0, 0, {}});
+  Effects::Ended& run = runs.back();
+  if (end.finished) {
+    ++run.finished;
+    return;
+  }
+  ++run.failed;
+  run.longest_failed_s = std::max(run.longest_failed_s, end.usage.ran_s);
+  run.last_failed = end.task.task;
+}
+
 void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
   WorkerState& holder = worker(e.worker);
   holder.last_progress = time;
@@ -322,6 +340,11 @@ void State::fail_row(Job& owner, const Job::Place& place, TaskId id, const Failu
   chunk.set_failure_kind(place.row(), says_nothing ? FailureKind::kExit : failure.kind);
   chunk.code(place.row()) = int16_t(failure.code);
   if (!failure.text.empty() && kept) owner.texts[id] = failure.text;
+  const Job::FailureGroup group{failure.kind, chunk.code(place.row()), WorkerId(chunk.worker(place.row()))};
+  if (owner.failures.size() < Job::kMaxFailureGroups || owner.failures.contains(group)) {
+    Job::FailureGroupSize& size = owner.failures[group];
+    if (size.tasks++ == 0) size.first = id;
+  }
   effects.failed.push_back({owner.id, id});
 }
 
@@ -361,7 +384,9 @@ void State::on(const TasksEnded& e, WallTime time, Effects& effects) {
     } else {
       fail_row(owner, *place, end.task.task, end.failure, effects);
     }
-    if (started) note_mean(*place->group, place->group->klass(place->position), end.usage.ran_s);
+    const ClassId klass = place->group->klass(place->position);
+    if (started) note_mean(*place->group, klass, end.usage.ran_s);
+    note_end(effects, e.worker, end, klass);
     mark_changed(effects, owner.id);
     settle(owner, time);
   }

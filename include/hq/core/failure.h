@@ -15,6 +15,12 @@ enum class FailureKind : uint8_t {
   kCrashLimit,    // code: how many losses
   kNeverRestart,  //
 };
+// The task failed by itself, or could not be started: it may have its worker to blame. Limits and losses are
+// no failures of that sort.
+[[nodiscard]] constexpr bool is_own_failure(FailureKind kind) {
+  return kind == FailureKind::kExit || kind == FailureKind::kErrorFile || kind == FailureKind::kLaunch ||
+         kind == FailureKind::kBeforeLaunch;
+}
 
 struct Failure {
   FailureKind kind = FailureKind::kExit;

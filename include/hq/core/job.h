@@ -124,6 +124,20 @@ struct Job {
   static constexpr size_t kMaxTexts = 1000;
   LazyMap<TaskId, std::string> texts;
 
+  // Failed tasks by what they have in common. What comes beyond so many groups is not grouped.
+  struct FailureGroup {
+    FailureKind kind = FailureKind::kExit;
+    int16_t code = 0;
+    WorkerId worker;
+    friend auto operator<=>(const FailureGroup&, const FailureGroup&) = default;
+  };
+  struct FailureGroupSize {
+    uint64_t tasks = 0;
+    TaskId first;  // that failed so
+  };
+  static constexpr size_t kMaxFailureGroups = 10'000;
+  LazyMap<FailureGroup, FailureGroupSize> failures;
+
   // Dependencies: unfinished ones per waiting task, and who waits for whom.
   LazyMap<TaskId, uint32_t> unmet;
   LazyMap<TaskId, std::vector<TaskId>> consumers;

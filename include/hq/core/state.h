@@ -26,6 +26,17 @@ struct Effects {
   std::vector<JobTask> failed;
   std::vector<JobId> changed_jobs;  // counts moved; no job twice in a row
   bool wake_scheduler = false;      // something became ready, or room became free
+  // Ends of tasks of one node, of one job and class each, as they come: nothing of it is counted twice.
+  struct Ended {
+    WorkerId worker;
+    JobId job;
+    ClassId klass;
+    uint64_t finished = 0;
+    uint64_t failed = 0;  // by themselves (is_own_failure)
+    float longest_failed_s = 0;
+    TaskId last_failed;
+  };
+  std::vector<Ended> ended;
   uint64_t set_aside = 0;  // rows of a report that do not fit what is assigned: nothing was done for them
 };
 
@@ -154,6 +165,7 @@ class State {
   void note_start(Job& job, WorkerState& worker, const Job::Place& place, TaskId id, WallTime at);
   void finish_dependencies(Job& job, TaskId id, Effects& effects);
   void note_mean(TaskGroup& group, ClassId klass, float ran_s);
+  void note_end(Effects& effects, WorkerId worker, const TaskEnd& end, ClassId klass) const;
   void mark_changed(Effects& effects, JobId id);
   void settle(Job& job, WallTime time);
 
