@@ -31,6 +31,8 @@ struct WorkerConditions {
   std::vector<std::vector<Condition>> variants;
   // Why a worker that could run it does not do so now; "" if nothing stands against it.
   std::string now;
+  // Why the worker is suspect; "" if it is not.
+  std::string suspect;
   friend bool operator==(const WorkerConditions&, const WorkerConditions&) = default;
 
   [[nodiscard]] static bool all_met(const std::vector<Condition>& variant);

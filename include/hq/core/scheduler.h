@@ -30,7 +30,8 @@ struct PlanInput {
   // A worker that could not start a placed task of a class although the amounts were free (its indices lie
   // in the wrong groups, or are partly taken) is not asked again before something has ended there.
   const std::set<std::pair<WorkerId, ClassId>>* refused = nullptr;
-  // Workers that are watched get at most so many new tasks, and no backlog.
+  // Workers that are watched get at most so many new tasks, and no backlog; what they have of one is taken
+  // back.
   const std::map<WorkerId, uint64_t>* at_most = nullptr;
   // How long it takes lately until what is handed out is safe, and leaves.
   Duration commit_time{0};

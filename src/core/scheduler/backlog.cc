@@ -34,7 +34,7 @@ void Pass::fill_backlogs(Demand& demand) {
   uint64_t total = 0;
   for (size_t i = 0; i < rooms_.size(); ++i) {
     const Room& room = rooms_.at(i);
-    if (room.closed || room.most != UINT64_MAX || room.kept_for || room.capped_by) continue;
+    if (room.closed || room.watched() || room.kept_for || room.capped_by) continue;
     rooms_.touch(*in_, i);
     if (room.closed || room.backlog >= kMaxBacklog || room.no_backlog || room.occupied || room.gang) continue;
     if (in_->retracting.contains(room.worker->id)) continue;
@@ -65,20 +65,20 @@ uint64_t Pass::room_in_all(const VariantNeed& need) const {
   uint64_t sum = 0;
   for (size_t i = 0; i < rooms_.size(); ++i) {
     const Room& room = rooms_.at(i);
-    if (room.closed || room.most == 0 || !rooms_.lives_for(i, need)) continue;
+    if (room.closed || room.watched() || !rooms_.lives_for(i, need)) continue;
     sum += std::min<uint64_t>(rooms_.fit(i, need), kMaxBacklog);
   }
   return sum;
 }
 
-// A worker that is kept for something gives back what must not start before it.
-bool Pass::retract_from_kept(size_t i, Placement& out) {
+// A worker that is kept for something gives back what must not start before it; one that is watched, all.
+bool Pass::retract_at_once(size_t i, Placement& out) {
   const Room& room = rooms_.at(i);
-  if (!room.kept_for && !room.capped_by) return false;
+  if (!room.kept_for && !room.capped_by && !room.watched()) return false;
   for (const WorkerState::BacklogOf& of : room.worker->backlog_of) {
     const bool other = room.kept_for && of.klass != room.kept_for->second;
     const bool lower = room.capped_by && of.priority < *room.capped_by;
-    if (!other && !lower) continue;
+    if (!other && !lower && !room.watched()) continue;
     out.retractions.push_back({room.worker->id, of.definition, of.count});
     return true;
   }
@@ -103,7 +103,7 @@ void Pass::retract(Placement& out) {
   for (size_t i = 0; i < rooms_.size(); ++i) {
     const WorkerState& holder = *rooms_.at(i).worker;
     if (!holder.alive() || holder.backlog == 0 || in_->retracting.contains(holder.id)) continue;
-    if (retract_from_kept(i, out)) continue;
+    if (retract_at_once(i, out)) continue;
     for (const WorkerState::BacklogOf& of : holder.backlog_of) {
       const VariantNeed& need = needs(of.klass)[0];
       uint64_t& all = elsewhere(of.klass);

@@ -27,6 +27,7 @@ void Pass::place_gangs(Demand& demand) {
       if (room.closed || room.gang || kept || !room.fresh || room.most == 0) continue;
       if (room.worker->idle() && rooms_.lives_for(i, need)) idle.push_back(i);
     }
+    std::stable_partition(idle.begin(), idle.end(), [&](size_t i) { return !rooms_.at(i).watched(); });
     work_ += group.size();
     for (size_t at = 0; demand.remaining > 0 && at + need.nodes <= idle.size(); at += need.nodes) {
       Placed placed{rooms_.at(idle[at]).worker->id, *priority_, demand.klass, 0, 1, true, {}};

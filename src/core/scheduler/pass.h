@@ -69,7 +69,7 @@ class Pass {
   void fill_backlogs(Demand& demand);
   [[nodiscard]] float mean_of(ClassId klass) const;
   void retract(Placement& out);
-  bool retract_from_kept(size_t room, Placement& out);
+  bool retract_at_once(size_t room, Placement& out);
   [[nodiscard]] uint64_t room_in_all(const VariantNeed& need) const;
 
   // reserve.cc

@@ -223,7 +223,7 @@ std::vector<WorkerId> Pass::choose_reserved(ClassId klass) const {
   double least_missing = 2;
   std::optional<size_t> best;
   for (size_t i = 0; i < rooms_.size(); ++i) {
-    if (rooms_.at(i).kept_for || rooms_.at(i).gang || rooms_.at(i).most == 0) continue;
+    if (rooms_.at(i).kept_for || rooms_.at(i).gang || rooms_.at(i).watched()) continue;
     for (const VariantNeed& need : variants) {
       if (rooms_.fit_total(i, need) == 0) continue;
       double missing = 0;

@@ -15,10 +15,7 @@ void Rooms::open(const PlanInput& input) {
     room.worker = worker;
     room.backlog = worker->backlog;
     if (const auto life = remaining_life(*worker, input.now)) room.life = *life;
-    if (input.at_most != nullptr) {
-      auto found = input.at_most->find(id);
-      if (found != input.at_most->end()) room.most = found->second;
-    }
+    limit_watched(input, room);
   }
   add_columns(state.classes().resource_count());
   for (size_t i = 0; i < rooms_.size(); ++i) {
@@ -34,6 +31,12 @@ void Rooms::open(const PlanInput& input) {
   }
   available_ = free_;
   read_usage(state);
+}
+
+void Rooms::limit_watched(const PlanInput& input, Room& room) {
+  if (input.at_most == nullptr) return;
+  const auto found = input.at_most->find(room.worker->id);
+  if (found != input.at_most->end()) room.most = std::min(room.most, found->second);
 }
 
 void Rooms::add_columns(size_t resources) {
@@ -88,6 +91,7 @@ void Rooms::read_again(const PlanInput& input, size_t i) {
   if (!room.worker->alive() || input.closed.contains(room.worker->id)) room.closed = true;
   room.occupied = room.worker->gang.has_value();
   room.backlog = room.worker->backlog;
+  limit_watched(input, room);  // may have begun since
   read_free(i);
   for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
   if (!room.closed) subtract_backlog(input.state, i);

@@ -27,6 +27,9 @@ struct Room {
   bool fresh = true;                           // nothing was placed here by this pass
   std::optional<int32_t> capped_by;            // the highest priority that keeps something of it for itself
   std::optional<Scheduler::WaitKey> kept_for;  // a reservation
+
+  // It gets single tasks at most, no backlog, and nothing is kept there for anyone.
+  [[nodiscard]] bool watched() const { return most != UINT64_MAX; }
 };
 
 class Rooms {
@@ -76,6 +79,7 @@ class Rooms {
   [[nodiscard]] double sum_of(ResourceIndex r) const { return sums_[r]; }
 
  private:
+  static void limit_watched(const PlanInput& input, Room& room);
   void add_columns(size_t resources);
   void read_again(const PlanInput& input, size_t i);
   void read_usage(const State& state);

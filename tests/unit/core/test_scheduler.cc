@@ -292,6 +292,57 @@ TEST_CASE("a watched worker gets no more than it may, and no backlog") {
   CHECK(c.state.find_worker(worker)->backlog == 0);
 }
 
+TEST_CASE(
+    "the backlog of a worker that is watched from now on is taken back at once, though nobody else is idle") {
+  Cluster c;
+  const WorkerId watched = c.add_worker({{"cpus", 1}});
+  const JobId job = c.add_job({variant({{"cpus", 1}})}, 1000, 0.001);
+  c.run(10ms);
+  c.plan();
+  REQUIRE(c.state.find_worker(watched)->backlog > 0);
+
+  c.at_most[watched] = 0;
+  c.plan();
+
+  CHECK(c.retractions.size() == 1);
+  CHECK(c.state.find_worker(watched)->backlog == 0);
+  CHECK(c.waiting(job) > 0);
+}
+
+TEST_CASE("nothing is taken back from others for a watched worker") {
+  Cluster c;
+  const WorkerId watched = c.add_worker({{"cpus", 4}});
+  const WorkerId other = c.add_worker({{"cpus", 1}});
+  c.at_most[watched] = 0;
+  c.add_job({variant({{"cpus", 1}})}, 1000, 0.001);
+  c.run(10ms);
+  REQUIRE(c.state.find_worker(other)->backlog > 0);
+
+  c.now = c.now + 1s;
+  c.at_most[watched] = 1;
+  c.plan();
+
+  CHECK(c.retractions.empty());
+  CHECK(c.state.find_worker(watched)->running == 1);
+}
+
+TEST_CASE("a watched worker is taken for several nodes when it may get a task, and after all others") {
+  Cluster c;
+  for (int i = 0; i < 3; ++i) c.add_worker({{"cpus", 4}});
+  c.at_most[WorkerId(1)] = 1;
+  const JobId job = c.add_job({nodes(2)}, 2);
+  const auto placed = c.plan();
+  REQUIRE(placed.size() == 1);
+  CHECK(placed[0].nodes == std::vector<WorkerId>{WorkerId(2), WorkerId(3)});
+  c.add_worker({{"cpus", 4}});
+
+  c.at_most[WorkerId(1)] = 0;
+  CHECK(c.plan().empty());
+  c.at_most[WorkerId(1)] = 1;
+  CHECK(c.plan().size() == 1);
+  CHECK(c.running(job) == 2);
+}
+
 TEST_CASE("a class that a worker could not start is not placed there again") {
   Cluster c;
   const WorkerId worker = c.add_worker({{"cpus", 4}});
