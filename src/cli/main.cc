@@ -48,6 +48,7 @@ struct Dispatch {
   int operator()(const JournalPruneOptions& o) const { return run_journal_prune(o, context, output); }
   int operator()(const JournalFlushOptions& o) const { return run_journal_flush(o, context, output); }
   int operator()(const WorkerStopOptions& o) const { return run_worker_stop(o, context, output); }
+  int operator()(const WorkerResumeOptions& o) const { return run_worker_resume(o, context, output); }
   int operator()(const WorkerListOptions& o) const { return run_worker_list(o, context, output); }
   int operator()(const HwDetectOptions& o) const { return run_worker_hwdetect(o, context, output); }
   int operator()(const WorkerInfoOptions& o) const { return run_worker_info(o, context, output); }

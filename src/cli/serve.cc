@@ -178,6 +178,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   SystemRandom random;
   ServerOptions server_options;
   server_options.idle_timeout = options.idle_timeout;
+  server_options.suspects = options.suspect.value_or(SuspectPolicy::kReport);
   if (options.worker_resume_window) server_options.resume_window = *options.worker_resume_window;
   server_options.info = {access->server_uid,   access->client->host, access->client->port,
                          access->worker->host, access->worker->port, HQ_VERSION,

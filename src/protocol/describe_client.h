@@ -156,6 +156,7 @@ void describe(V& v, S& s) {
   v.field("worker", s.worker);
   v.field("variants", s.variants);
   v.field("now", s.now);
+  v.field("suspect", s.suspect);
 }
 
 template <>
@@ -175,6 +176,13 @@ template <class V, Is<msg::StopWorkers> S>
 void describe(V& v, S& s) {
   v.field("workers", s.workers);
   v.field("force", s.force);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ResumeWorkers> = "resume_workers";
+template <class V, Is<msg::ResumeWorkers> S>
+void describe(V& v, S& s) {
+  v.field("workers", s.workers);
 }
 
 template <>
@@ -267,6 +275,18 @@ void describe(V& v, S& s) {
   v.field("jobs", s.jobs);
 }
 
+template <class V, Is<msg::FailureGroup> S>
+void describe(V& v, S& s) {
+  v.field("kind", s.kind);
+  v.field("code", s.code);
+  v.field("worker", s.worker);
+  v.field("hostname", s.hostname);
+  v.field("suspect", s.suspect);
+  v.field("tasks", s.tasks);
+  v.field("first", s.first);
+  v.field("cause", s.cause);
+}
+
 template <>
 inline constexpr std::string_view kTypeName<msg::JobDetail> = "job_detail";
 template <class V, Is<msg::JobDetail> S>
@@ -278,6 +298,7 @@ void describe(V& v, S& s) {
   v.field("submits", s.submits);
   v.field("workers", s.workers);
   v.field("failed_total", s.failed_total);
+  v.field("failure_groups", s.failure_groups);
   v.field("tasks", s.tasks);
   v.field("more_tasks", s.more_tasks);
   v.field("more_graph", s.more_graph);
@@ -349,6 +370,23 @@ void describe(V& v, S& s) {
   v.field("nothing_to_wait_for", s.nothing_to_wait_for);
 }
 
+template <class V, Is<msg::WorkerSuspicion> S>
+void describe(V& v, S& s) {
+  v.field("since", s.facts.since);
+  v.field("job", s.facts.job);
+  v.field("failed_here", s.facts.counts.failed_here);
+  v.field("ended_here", s.facts.counts.ended_here);
+  v.field("failed_elsewhere", s.facts.counts.failed_elsewhere);
+  v.field("ended_elsewhere", s.facts.counts.ended_elsewhere);
+  v.field("log10_chance", s.facts.log10_chance);
+  v.field("example", s.facts.example);
+  v.field("failure", s.facts.failure);
+  v.field("failed_since", s.facts.failed_since);
+  v.field("ended_since", s.facts.ended_since);
+  v.field("reason", s.reason);
+  v.field("quarantined", s.quarantined);
+}
+
 template <class V, Is<msg::WorkerDetail> S>
 void describe(V& v, S& s) {
   v.field("id", s.id);
@@ -363,6 +401,7 @@ void describe(V& v, S& s) {
   v.field("reserved", s.reserved);
   v.field("main_node", s.main_node);
   v.field("last_lines", s.last_lines);
+  v.field("suspicion", s.suspicion);
 }
 
 template <>

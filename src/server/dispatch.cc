@@ -40,9 +40,10 @@ void Server::Impl::schedule() {
   if (!away.empty())
     std::set_union(closed.begin(), closed.end(), away.begin(), away.end(),
                    std::inserter(unreachable, unreachable.end()));
+  const auto at_most = tasks_for_quarantined();
   const Placement placement =
-      scheduler.step({state, now_.wall, away.empty() ? closed : unreachable, retracting, &refused, nullptr,
-                      ports.journal.status().last_commit_took});
+      scheduler.step({state, now_.wall, away.empty() ? closed : unreachable, retracting, &refused,
+                      at_most.empty() ? nullptr : &at_most, ports.journal.status().last_commit_took});
   pass_under_way = placement.more;
   for (const Placed& placed : placement.placed) hand_out(placed);
   for (const Retraction& retraction : placement.retractions) {
@@ -56,6 +57,7 @@ void Server::Impl::schedule() {
     const TimePoint at = now_.mono + *placement.again_in;
     schedule_at = std::min(schedule_at.value_or(at), at);
   }
+  if (const auto at = next_probe()) schedule_at = std::min(schedule_at.value_or(*at), *at);
 }
 
 void Server::Impl::forget_refusals(WorkerId worker) {
@@ -133,6 +135,7 @@ void Server::Impl::hand_out(const Placed& placed) {
     message.runs.push_back(std::move(run));
   }
   flush();
+  if (!quarantined.empty()) note_probe(placed, ranges);
   record(TasksAssigned{placed.worker, std::move(ranges)});
   if (WorkerLink* link = sessions.link(placed.worker)) link->idle_since.reset();
   for (WorkerId node : placed.nodes) {

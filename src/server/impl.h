@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "hq/core/failure_watch.h"
 #include "hq/core/scheduler.h"
 #include "hq/protocol/client_codec.h"
 #include "hq/protocol/worker_codec.h"
@@ -108,6 +109,19 @@ struct Server::Impl {
   void take_peeked();
   void give_up_peeks();
 
+  // --- workers whose tasks fail oddly often (suspects.cc) --------------------------------------------------
+  void watch_failures(const Effects& effects);
+  void look_for_suspects();
+  void on_suspects(const std::vector<WorkerId>& found);
+  // At most so many new tasks for these.
+  [[nodiscard]] std::map<WorkerId, uint64_t> tasks_for_quarantined() const;
+  [[nodiscard]] std::optional<TimePoint> next_probe() const;
+  void note_probe(const Placed& placed, const std::vector<AssignedRange>& ranges);
+  void note_probe_end(WorkerId worker, const msg::EndedTask& row);
+  void clear_suspicion(WorkerId worker);
+  [[nodiscard]] std::string host_of(WorkerId worker) const;
+  [[nodiscard]] msg::WorkerDetail shown_worker(const WorkerState& worker) const;
+
   // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
   void schedule();
   void hand_out(const Placed& placed);
@@ -133,8 +147,10 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::ListWorkers&& request);
   void on(PeerId from, RequestId id, msg::GetWorkers&& request);
   void on(PeerId from, RequestId id, msg::StopWorkers&& request);
+  void on(PeerId from, RequestId id, msg::ResumeWorkers&& request);
   void on(PeerId from, RequestId id, msg::ReadOutput&& request);
   void on(PeerId from, RequestId id, msg::ExplainTask&& request);
+  [[nodiscard]] std::vector<msg::FailureGroup> failure_groups(const Job& job) const;
   [[nodiscard]] std::string not_now(ClassId klass, const WorkerState& worker) const;
   void abort_hopeless(JobId job);
   void pump_pages();
@@ -177,6 +193,13 @@ struct Server::Impl {
   // Placed tasks that came back because their indices lie wrong; until something ends on that worker.
   std::set<std::pair<WorkerId, ClassId>> refused;
   std::optional<TimePoint> schedule_at;
+  FailureWatch failure_watch;
+  struct Quarantine {
+    TimePoint next_probe{};
+    std::map<JobTask, InstanceId> probes;  // handed out
+    uint32_t finished = 0;                 // probes, one after the other
+  };
+  std::map<WorkerId, Quarantine> quarantined;
   // What workers said last in their log, for `worker info`; of the newest only.
   std::map<WorkerId, std::vector<std::string>> last_lines;
   std::set<WorkerId> closed;  // get no new tasks: stopping, or at their end

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "hq/core/explain.h"
+#include "hq/core/text/suspicion_text.h"
 #include "hq/protocol/limits.h"
 #include "server/impl.h"
 #include "server/task_rows.h"
@@ -16,6 +17,7 @@ constexpr size_t kMaxShownArguments = 128;
 constexpr uint32_t kFirstFailed = 5;
 constexpr size_t kJobsPerPage = 4096;
 constexpr size_t kWorkersPerPage = 512;
+constexpr size_t kShownFailureGroups = 1000;
 
 void reduce(ProgramDescription& program) {
   program.stdin_data.clear();
@@ -205,6 +207,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
       detail.workers.emplace_back(worker, state.find_worker(worker)->config->hostname);
     }
     detail.failed_total = job->count(TaskState::kFailed);
+    if (p.request.tasks != msg::GetJobs::Tasks::kNone) detail.failure_groups = failure_groups(*job);
     if (p.request.tasks == msg::GetJobs::Tasks::kFirstFailed && detail.failed_total > 0) {
       TaskRows failed(*job, std::nullopt, {TaskState::kFailed}, p.request.texts);
       detail.tasks = failed.take(*job, kFirstFailed);
@@ -221,6 +224,22 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
   pages.add({from, id, std::move(next)});
 }
 
+std::vector<msg::FailureGroup> Server::Impl::failure_groups(const Job& job) const {
+  std::vector<std::pair<Job::FailureGroup, Job::FailureGroupSize>> sorted(job.failures.begin(),
+                                                                          job.failures.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second.tasks > b.second.tasks; });
+  sorted.resize(std::min(sorted.size(), kShownFailureGroups));
+  std::vector<msg::FailureGroup> out;
+  for (const auto& [group, size] : sorted) {
+    const auto place = job.find(size.first);
+    out.push_back({group.kind, group.code, group.worker, host_of(group.worker),
+                   failure_watch.find(group.worker) != nullptr, size.tasks, size.first,
+                   failure_line(job.failure_of(size.first, *place))});
+  }
+  return out;
+}
+
 void Server::Impl::on(PeerId from, RequestId id, msg::ListWorkers&& request) {
   auto next = [this, after = WorkerId(0), offline = request.offline,
                ended = false]() mutable -> std::optional<msg::ClientReply> {
@@ -229,7 +248,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ListWorkers&& request) {
     for (auto it = state.workers().upper_bound(after); it != state.workers().end(); ++it) {
       if (page.workers.size() == kWorkersPerPage) break;
       after = it->first;
-      if (it->second->alive() || offline) page.workers.push_back(detail_of(*it->second, scheduler));
+      if (it->second->alive() || offline) page.workers.push_back(shown_worker(*it->second));
     }
     if (page.workers.empty()) {
       ended = true;
@@ -249,7 +268,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
   };
   for (WorkerId worker_id : selected_workers(state, request.workers)) {
     if (const WorkerState* worker = state.find_worker(worker_id)) {
-      list.workers.push_back(detail_of(*worker, scheduler));
+      list.workers.push_back(shown_worker(*worker));
       if (auto said = last_lines.find(worker_id); said != last_lines.end()) {
         list.workers.back().last_lines = said->second;
       }
@@ -289,6 +308,10 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
       if (worker.enabled() > 0) worker.now = not_now(klass, *state.find_worker(worker.worker));
     }
   }
+  for (WorkerConditions& worker : out.workers) {
+    if (const Suspicion* suspicion = failure_watch.find(worker.worker))
+      worker.suspect = suspicion_text(*suspicion);
+  }
   answer(from, id, std::move(out));
 }
 
@@ -297,6 +320,9 @@ std::string Server::Impl::not_now(ClassId klass, const WorkerState& worker) cons
   if (closed.contains(worker.id)) return "it is stopping";
   if (away.contains(worker.id)) return "it has no connection at present";
   if (worker.gang) return "it has the multi-node task " + worker.gang->task.text();
+  if (const auto found = quarantined.find(worker.id);
+      found != quarantined.end() && now_.mono < found->second.next_probe)
+    return "it is suspect, and gets one probe task a minute";
   const auto kept = scheduler.reservation(worker.id);
   if (kept && kept->klass != klass) return "it is kept for a task that others have passed for too long";
   if (std::string text = not_free_text(state, klass, worker); !text.empty()) return text;

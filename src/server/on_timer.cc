@@ -33,6 +33,7 @@ void Server::Impl::on_timer() {
     end_fences();
     judge_idleness();
     give_up_peeks();
+    look_for_suspects();
   }
   for (PeerId peer : acks_due) {
     WorkerSession* session = sessions.find(peer);

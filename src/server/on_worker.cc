@@ -365,6 +365,7 @@ void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& 
         continue;
       }
     }
+    if (!quarantined.empty()) note_probe_end(worker, row);
     // Stopped without our asking: the worker is ending, and its loss takes the task back.
     if (row.outcome == msg::EndedTask::Outcome::kStopped) continue;
     const Job* job = state.find_job(row.job);
@@ -450,6 +451,7 @@ void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::st
   const bool held = proof == Proof::kNone && fenced > now_.mono;
   if (held) fences[worker] = fenced;
   forget_refusals(worker);
+  quarantined.erase(worker);
   const auto gang = state.find_worker(worker)->gang;
   record(WorkerLost{worker, reason, held});
   if (gang && gang->root != worker) end_broken_gang(*state.find_worker(gang->root));

@@ -267,6 +267,7 @@ bool Server::Impl::journal_stalls() const {
 
 void Server::Impl::after_event(const Effects& effects) {
   if (effects.wake_scheduler) wake_scheduler = true;
+  if (options.suspects != SuspectPolicy::kOff) watch_failures(effects);
   for (JobId job : effects.changed_jobs) waiters.note_change(job);
   if (!effects.failed.empty()) after_failures(effects.failed);
 }

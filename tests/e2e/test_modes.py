@@ -11,6 +11,8 @@ COMMANDS = {
     "worker list": "1 RUNNING\n",
     "worker list --all": "1 RUNNING\n",
     "worker list --filter offline": "",
+    "worker list --filter suspect": "",
+    "worker resume 1": "",
     "worker info 1": "",
     "worker info all": "",
     "worker wait 1": "",
@@ -39,7 +41,8 @@ COMMANDS = {
 TEXT_IN_CLI = {"server info", "worker list", "worker list --all", "worker info 1", "worker info all", "worker hwdetect", "job list",
                "job list --all", "job list --all --verbose", "job list --filter failed,canceled", "jobs failed", "job summary",
                "job info all", "job info 1-3,5", "job 2", "job task-ids all", "job task-ids 2 --filter failed",
-               "task list 1-5", "task list 2 --tasks 1 -v", "task info 2 0-1", "worker list --filter offline"}
+               "task list 1-5", "task list 2 --tasks 1 -v", "task info 2 0-1", "worker list --filter offline",
+               "worker list --filter suspect"}
 
 
 @pytest.fixture

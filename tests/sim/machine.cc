@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration kRestartPause = 1500ms;
 constexpr Duration kExecTime = 2ms;    // at most, of a launch that does not hang
+constexpr Duration kBrokenTime = 5ms;  // at most, of a program on a broken node
 constexpr Duration kObedience = 20ms;  // at most, of a program that obeys SIGINT
 constexpr Duration kReaction = 100us;  // of a process to what it waits for
 constexpr int32_t kSigInt = 2;
@@ -253,8 +254,12 @@ void Machine::begin(LaunchId id) {
   fate.began = world_.now();
   world_.rules().on_begin(fate.process, std::move(process), world_.state(), world_.now());
   processes_->begin(id);
-  const int32_t code = world_.random().chance(model.fails) ? 1 : 0;
-  in(world_.between(model.shortest, model.longest), [this, id, code] { end(id, code, 0); });
+  if (broken_) {
+    in(world_.between(1ms, kBrokenTime), [this, id] { end(id, 1, 0); });
+  } else {
+    const int32_t code = world_.random().chance(model.fails) ? 1 : 0;
+    in(world_.between(model.shortest, model.longest), [this, id, code] { end(id, code, 0); });
+  }
   wake(world_.now() + world_.between(10us, kReaction));
   look_at_processes();
 }

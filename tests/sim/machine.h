@@ -51,6 +51,8 @@ class Machine {
   void terminate();            // SIGTERM
   void freeze(Duration time);  // SIGSTOP, SIGCONT
   void kill_launcher();
+  // From now on every program fails there within milliseconds: a mount is dead.
+  void set_broken(bool broken) { broken_ = broken; }
   void step_clock(Duration by) { clock_.wall_offset += by; }
   void set_hangs(double chance, Duration most) {
     hang_chance_ = chance;
@@ -104,6 +106,7 @@ class Machine {
   TimePoint frozen_until_{};
   uint64_t fence_number_ = 0;
   bool fenced_ = false;
+  bool broken_ = false;
   double hang_chance_ = 0;
   Duration longest_hang_{0};
 };

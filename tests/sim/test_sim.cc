@@ -3,8 +3,10 @@
 #include <cstdlib>
 
 #include "sim/run.h"
+#include "support/builders.h"
 
 using namespace hq::sim;
+using namespace std::chrono_literals;
 
 TEST_CASE("the rules hold for each workload under each fault, and the same seed gives the same trace") {
   // Sanitized builds take sixty times as long: these see every workload and every fault, but not each with
@@ -31,6 +33,28 @@ TEST_CASE("the rules hold for each workload under each fault, and the same seed 
     }
   }
   CHECK(idle * 20 < runs);
+}
+
+namespace {
+
+// How many tasks of an array fail when one node of eight is broken from the start.
+uint64_t eaten_by_broken_node(hq::SuspectPolicy policy) {
+  World world(7, false, 8, policy);
+  world.machines()[3]->set_broken(true);
+  ProgramModel model;
+  model.shortest = 200ms;
+  model.longest = 400ms;
+  world.ask(submit_of(world, model, hq::test::submit().array(0, 5000).value()));
+  world.run_until([&] { return world.state()->last_job_id().value > 0 && world.all_ended(); }, 1h);
+  CHECK_MESSAGE(!world.rules().first_broken(), world.rules().first_broken().value_or(""));
+  return world.state()->find_job(hq::JobId(1))->count(hq::TaskState::kFailed);
+}
+
+}  // namespace
+
+TEST_CASE("a broken node eats an array, but not in quarantine") {
+  CHECK(eaten_by_broken_node(hq::SuspectPolicy::kReport) > 2000);
+  CHECK(eaten_by_broken_node(hq::SuspectPolicy::kQuarantine) < 100);
 }
 
 namespace {

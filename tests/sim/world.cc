@@ -28,8 +28,8 @@ test::ChannelFaults usual_network() {
   return faults;
 }
 
-World::World(uint64_t seed, bool durable, uint32_t nodes)
-    : random_(seed), network_(random_, usual_network()), durable_(durable) {
+World::World(uint64_t seed, bool durable, uint32_t nodes, SuspectPolicy suspects)
+    : random_(seed), network_(random_, usual_network()), durable_(durable), suspects_(suspects) {
   log::configure({false, std::getenv("SIM_LOG") != nullptr ? std::getenv("SIM_LOG") : "error", false, true});
   log::set_sink([this](log::Level level, std::string_view line) {
     if (level != log::Level::kError) return;
@@ -229,6 +229,7 @@ void World::start_server() {
   ServerOptions options;
   options.info.server_uid = fmt::format("uid{}", server_life_);
   options.resume_window = window_;
+  options.suspects = suspects_;
   server_ = std::make_unique<Server>(
       options,
       ServerPorts{*client_router_, *worker_router_, *journal_, *server_random_,

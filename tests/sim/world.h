@@ -34,7 +34,8 @@ class World {
   static std::string node_name(uint32_t node) { return "n" + std::to_string(node); }
 
   // `durable`: the journal outlives the server, which comes back with it.
-  explicit World(uint64_t seed, bool durable = false, uint32_t nodes = 4);
+  explicit World(uint64_t seed, bool durable = false, uint32_t nodes = 4,
+                 SuspectPolicy suspects = SuspectPolicy::kQuarantine);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -132,6 +133,7 @@ class World {
   std::vector<std::string> expected_errors_;
 
   const bool durable_;
+  const SuspectPolicy suspects_;
   Duration window_{0};
   bool patient_pardon_ = false;
   std::vector<uint64_t> crash_points_;  // the next one last

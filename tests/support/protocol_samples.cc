@@ -106,6 +106,9 @@ msg::JobDetail job_detail() {
   out.submits = {array_submit(), graph_submit()};
   out.workers = {{WorkerId(3), "node17"}, {WorkerId(4), "node18"}};
   out.failed_total = 4;
+  out.failure_groups = {
+      {FailureKind::kExit, -11, WorkerId(3), "node17", true, 3, TaskId(7), "Received signal 11"},
+      {FailureKind::kBeforeLaunch, 2, WorkerId(4), "node18", false, 1, TaskId(70'000), "No directory"}};
   out.tasks = mixed_rows();
   out.more_tasks = true;
   return out;
@@ -124,6 +127,8 @@ msg::WorkerDetail worker_detail() {
   out.running_tasks = 4;
   out.reserved = true;
   out.last_lines = {"first", "l\xc3\xa4st"};
+  Suspicion facts{kThen + 40s, JobId(12), {11, 12, 1, 300}, -17.25, TaskId(7), "exit code 1", 9, 8};
+  out.suspicion = msg::WorkerSuspicion{facts, "11 of its 12 tasks failed", true};
   return out;
 }
 
@@ -193,7 +198,8 @@ msg::TaskExplanation task_explanation() {
           TaskId(7),
           3,
           1,
-          {{WorkerId(1), {{cpus}, {time, cpus}}, ""}, {WorkerId(4), {{}, {}}, "it is stopping"}}};
+          {{WorkerId(1), {{cpus}, {time, cpus}}, "", "12 of its 12 tasks failed"},
+           {WorkerId(4), {{}, {}}, "it is stopping", ""}}};
 }
 
 template <class Message, class Id>
@@ -286,6 +292,7 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"get_workers", msg::GetWorkers{of_ids()}},
       {"explain_task", msg::ExplainTask{of_ids(), TaskId(7)}},
       {"stop_workers", msg::StopWorkers{all, true}},
+      {"resume_workers", msg::ResumeWorkers{of_ids()}},
       {"read_output",
        msg::ReadOutput{JobId(12), TaskId(3), msg::ReadOutput::Channel::kStderr, 70'000, false, 4096}},
   };

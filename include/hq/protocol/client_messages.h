@@ -20,6 +20,7 @@
 #include "hq/core/failure.h"
 #include "hq/core/id_ranges.h"
 #include "hq/core/ids.h"
+#include "hq/core/suspicion.h"
 #include "hq/core/task.h"
 #include "hq/core/worker_config.h"
 
@@ -111,6 +112,11 @@ struct StopWorkers {
   bool force = false;  // what ran there is started elsewhere without waiting for the worker's word
   friend bool operator==(const StopWorkers&, const StopWorkers&) = default;
 };
+// They are not suspect any more, and start anew.
+struct ResumeWorkers {
+  Selection workers;
+  friend bool operator==(const ResumeWorkers&, const ResumeWorkers&) = default;
+};
 
 // A piece of what a task has printed, from wherever it is kept.
 struct ReadOutput {
@@ -146,8 +152,8 @@ struct FollowEvents {
 
 using ClientRequest =
     std::variant<GetServerInfo, StopServer, DebugDump, Submit, OpenJob, CloseJobs, CancelJobs, ForgetJobs,
-                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ReadOutput, ExplainTask,
-                 FlushJournal, PruneJournal, FollowEvents>;
+                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ResumeWorkers, ReadOutput,
+                 ExplainTask, FlushJournal, PruneJournal, FollowEvents>;
 
 // --- replies -------------------------------------------------------------------------------------------
 
@@ -223,6 +229,19 @@ struct TaskRow {
   friend bool operator==(const TaskRow&, const TaskRow&) = default;
 };
 
+// Failed tasks that have cause, code and worker in common.
+struct FailureGroup {
+  FailureKind kind = FailureKind::kExit;
+  int32_t code = 0;
+  WorkerId worker;
+  std::string hostname;
+  bool suspect = false;  // the worker, now
+  uint64_t tasks = 0;
+  TaskId first;       // that failed so
+  std::string cause;  // of the first: one line
+  friend bool operator==(const FailureGroup&, const FailureGroup&) = default;
+};
+
 struct JobDetail {
   JobSummary info;
   std::optional<uint32_t> max_fails;
@@ -232,9 +251,10 @@ struct JobDetail {
   std::vector<SubmitDescription> submits;
   std::vector<std::pair<WorkerId, std::string>> workers;  // that ran its tasks, by id, with host names
   uint64_t failed_total = 0;
-  std::vector<TaskRow> tasks;  // first page, ascending by id
-  bool more_tasks = false;     // TaskPage messages follow
-  bool more_graph = false;     // GraphPage messages follow, before those
+  std::vector<FailureGroup> failure_groups;  // the largest first, at most 1,000; when rows were asked for
+  std::vector<TaskRow> tasks;                // first page, ascending by id
+  bool more_tasks = false;                   // TaskPage messages follow
+  bool more_graph = false;                   // GraphPage messages follow, before those
   friend bool operator==(const JobDetail&, const JobDetail&) = default;
 };
 struct GraphPage {  // further tasks of a graph, behind those that have come
@@ -255,7 +275,7 @@ struct JobNotFound {  // in the place of a JobDetail
   friend bool operator==(const JobNotFound&, const JobNotFound&) = default;
 };
 
-struct ItemResult {  // of cancel, close, stop: per job or worker
+struct ItemResult {  // of cancel, close, stop, resume: per job or worker
   enum class Outcome : uint8_t { kOk, kNotFound, kAlreadyEnded };
   uint32_t id = 0;
   Outcome outcome = Outcome::kOk;
@@ -285,6 +305,13 @@ struct WaitFinished {
   friend bool operator==(const WaitFinished&, const WaitFinished&) = default;
 };
 
+struct WorkerSuspicion {
+  Suspicion facts;
+  std::string reason;        // the same, for people
+  bool quarantined = false;  // it gets one task a minute
+  friend bool operator==(const WorkerSuspicion&, const WorkerSuspicion&) = default;
+};
+
 struct WorkerDetail {
   WorkerId id;
   WorkerConfig config;
@@ -298,6 +325,7 @@ struct WorkerDetail {
   bool reserved = false;                // kept free for a multi-node task that waits
   std::optional<bool> main_node;        // has a multi-node task, and runs its program or not
   std::vector<std::string> last_lines;  // of a worker that ended with a cause
+  std::optional<WorkerSuspicion> suspicion;
   friend bool operator==(const WorkerDetail&, const WorkerDetail&) = default;
 };
 struct WorkerList {

@@ -11,6 +11,7 @@
 #include "hq/base/random.h"
 #include "hq/base/result.h"
 #include "hq/core/state.h"
+#include "hq/core/suspicion.h"
 #include "hq/journal/journal.h"
 #include "hq/protocol/client_messages.h"
 #include "hq/stream/log_store.h"
@@ -26,6 +27,7 @@ struct ServerOptions {
   std::optional<Duration> idle_timeout;
   // How long a worker may go on without a server that can come back (journal only).
   Duration resume_window = 10min;
+  SuspectPolicy suspects = SuspectPolicy::kReport;
 };
 
 struct ServerPorts {

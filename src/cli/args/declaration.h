@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -35,6 +36,7 @@ struct Argument {
   std::string default_text;
   std::string env;
   std::vector<std::string_view> choices;
+  size_t choices_in_errors = SIZE_MAX;      // so many of them
   std::vector<std::string> conflicts_with;  // names; enough on one side
   bool is_positional = false;
   bool is_required = false;
@@ -61,6 +63,7 @@ struct Argument {
   Argument& default_is(std::string words) { return default_text = std::move(words), *this; }
   Argument& from_env(std::string variable) { return env = std::move(variable), *this; }
   Argument& conflicts(std::string other) { return conflicts_with.push_back(std::move(other)), *this; }
+  Argument& lists_in_errors(size_t count) { return choices_in_errors = count, *this; }
   Argument& errors_alone(ValueErrorForm form) { return error_form = form, *this; }
 };
 

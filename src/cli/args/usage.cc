@@ -80,7 +80,11 @@ void add_choices(StyledText& out, const std::vector<std::string_view>& choices) 
 
 // A flag has values only in the environment.
 std::vector<std::string_view> choices_of(const Argument& argument) {
-  if (argument.takes_value()) return argument.choices;
+  if (argument.takes_value()) {
+    std::vector<std::string_view> listed = argument.choices;
+    listed.resize(std::min(listed.size(), argument.choices_in_errors));
+    return listed;
+  }
   return {"true", "false"};
 }
 

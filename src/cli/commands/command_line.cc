@@ -111,6 +111,13 @@ constexpr auto kWorkerCommands = std::to_array<CommandNode>({
      .about = "Stop workers",
      .details = "What runs on them is stopped and runs again on others.",
      .declare = declare_worker_stop},
+    {.name = "resume",
+     .about = "Trust suspect workers again",
+     .details =
+         "Workers whose tasks fail oddly often beside those of others are suspect: `hq worker list "
+         "--filter=suspect` shows them, and why. When a node has been mended, this lets its worker start "
+         "anew; one in quarantine gets tasks as all others again.",
+     .declare = declare_worker_resume},
     {.name = "list", .about = "Show workers", .declare = declare_worker_list},
     {.name = "hwdetect",
      .about = "Show what a worker would find on this machine",

@@ -24,6 +24,7 @@ void declare_journal_flush(Command& command, CommandLine& line);
 
 void declare_worker_start(Command& command, CommandLine& line);
 void declare_worker_stop(Command& command, CommandLine& line);
+void declare_worker_resume(Command& command, CommandLine& line);
 void declare_worker_list(Command& command, CommandLine& line);
 void declare_hwdetect(Command& command, CommandLine& line);
 void declare_worker_info(Command& command, CommandLine& line);

@@ -10,6 +10,11 @@ constexpr auto kColorChoices = std::to_array<Choice<ColorChoice>>(
 constexpr auto kOutputModes = std::to_array<Choice<OutputMode>>(
     {{"cli", OutputMode::kCli}, {"json", OutputMode::kJson}, {"quiet", OutputMode::kQuiet}});
 
+constexpr auto kSuspectPolicies =
+    std::to_array<Choice<SuspectPolicy>>({{"off", SuspectPolicy::kOff},
+                                          {"report", SuspectPolicy::kReport},
+                                          {"quarantine", SuspectPolicy::kQuarantine}});
+
 }  // namespace
 
 void declare_global_options(Command& command, CommandLine& line) {
@@ -95,6 +100,13 @@ void declare_server_start(Command& command, CommandLine& line) {
           "With a journal: how long workers keep their tasks running while the server is gone. Tasks of a "
           "worker that is silent are started elsewhere after that time only.")
       .default_is("10m");
+  command
+      .choice(
+          "suspect", o.suspect, Choices<SuspectPolicy>(kSuspectPolicies),
+          "What is done about workers whose tasks fail at a rate that can't be chance beside the others of "
+          "the same job: say so (`hq worker list --filter=suspect`, `hq task explain`, the log), or also "
+          "give them one task a minute only, until `hq worker resume`.")
+      .default_is("report");
 }
 
 void declare_server_stop(Command& command, CommandLine& line) {

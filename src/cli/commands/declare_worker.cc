@@ -11,8 +11,9 @@ constexpr auto kManagers = std::to_array<Choice<ManagerChoice>>({{"detect", Mana
                                                                  {"slurm", ManagerChoice::kSlurm}});
 constexpr auto kServerLostPolicies = std::to_array<Choice<ServerLostPolicy>>(
     {{"stop", ServerLostPolicy::kStop}, {"finish-running", ServerLostPolicy::kFinishRunning}});
-constexpr auto kWorkerFilters = std::to_array<Choice<WorkerFilter>>(
-    {{"running", WorkerFilter::kRunning}, {"offline", WorkerFilter::kOffline}});
+constexpr auto kWorkerFilters = std::to_array<Choice<WorkerFilter>>({{"running", WorkerFilter::kRunning},
+                                                                     {"offline", WorkerFilter::kOffline},
+                                                                     {"suspect", WorkerFilter::kSuspect}});
 
 }  // namespace
 
@@ -91,11 +92,21 @@ void declare_worker_stop(Command& command, CommandLine& line) {
       .required();
 }
 
+void declare_worker_resume(Command& command, CommandLine& line) {
+  auto& o = line.options.emplace<WorkerResumeOptions>();
+  command.positional("SELECTOR", o.selector, parse_any_selector, "Workers: ids (1-3,7), `last` or `all`.")
+      .required();
+}
+
 void declare_worker_list(Command& command, CommandLine& line) {
   auto& o = line.options.emplace<WorkerListOptions>();
   command.flag("all", o.all, "Show workers that have ended, too.").conflicts("filter");
-  command.choice("filter", o.filter, Choices<WorkerFilter>(kWorkerFilters),
-                 "Show workers in this state only; without it the running ones.");
+  command
+      .choice(
+          "filter", o.filter, Choices<WorkerFilter>(kWorkerFilters),
+          "Show workers in this state only; without it the running ones. Suspect ones run, but their tasks "
+          "fail at a rate that can't be chance beside the other workers; the reason is shown.")
+      .lists_in_errors(2);  // scripts know that text
 }
 
 void declare_hwdetect(Command& command, CommandLine& line) {

@@ -99,6 +99,71 @@ void print_failed(const msg::JobDetail& job, const std::vector<msg::TaskRow>& fa
                                 cut ? fmt::format(" ({} shown)", failed.size()) : ""));
 }
 
+constexpr size_t kShownGroups = 10;
+
+std::string_view kind_name(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kExit:
+      return "exit";
+    case FailureKind::kErrorFile:
+      return "error-file";
+    case FailureKind::kTimeLimit:
+      return "time-limit";
+    case FailureKind::kLaunch:
+      return "launch";
+    case FailureKind::kBeforeLaunch:
+      return "before-launch";
+    case FailureKind::kCrashLimit:
+      return "crash-limit";
+    case FailureKind::kNeverRestart:
+      break;
+  }
+  return "never-restart";
+}
+
+std::string exit_code_cell(const msg::FailureGroup& group) {
+  const bool exited = group.kind == FailureKind::kExit || group.kind == FailureKind::kErrorFile;
+  return exited && group.code >= 0 ? std::to_string(group.code) : "";
+}
+
+// What failed tasks have in common, where they are too many to be listed.
+void print_failure_groups(const msg::JobDetail& job, size_t listed, Output& output) {
+  const auto& groups = job.failure_groups;
+  if (job.failed_total <= listed || groups.empty() || groups.front().tasks == 1) return;
+  Table table = Table::horizontal({"Failed", "Worker", "Exit code", "Cause", "First task"});
+  uint64_t shown = 0;
+  for (size_t i = 0; i < std::min(groups.size(), kShownGroups); ++i) {
+    const msg::FailureGroup& group = groups[i];
+    table.add_row(
+        {Cell(std::to_string(group.tasks)),
+         Cell(fmt::format("{} ({}){}", group.worker.value, group.hostname, group.suspect ? ", suspect" : "")),
+         Cell(exit_code_cell(group)), Cell(group.cause, Color::kRed), Cell(group.first.text())});
+    shown += group.tasks;
+  }
+  output.print_table(table);
+  if (shown < job.failed_total)
+    output.print_line(fmt::format("{} tasks failed otherwise.", job.failed_total - shown));
+}
+
+void write_failures(JsonWriter& json, const std::vector<msg::FailureGroup>& groups) {
+  json.begin_array();
+  for (const msg::FailureGroup& group : groups) {
+    json.begin_object();
+    json.member("cause", group.cause);
+    json.member("count", group.tasks);
+    json.key("exit_code");
+    const std::string code = exit_code_cell(group);
+    code.empty() ? json.null() : json.value(group.code);
+    json.member("first_task", group.first.value);
+    json.member("hostname", group.hostname);
+    json.member("kind", kind_name(group.kind));
+    json.member("suspect", group.suspect);
+    json.member("worker", group.worker.value);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 Result<void> write_job(JsonWriter& json, const msg::JobDetail& job, const JobHandler::Rows& rows,
                        const std::string& server_uid) {
   json.begin_object();
@@ -112,6 +177,10 @@ Result<void> write_job(JsonWriter& json, const msg::JobDetail& job, const JobHan
   json.begin_array();
   for (const SubmitDescription& submit : job.submits) write_submit(json, submit);
   json.end_array();
+  if (!job.failure_groups.empty()) {
+    json.key("task_failures");
+    write_failures(json, job.failure_groups);
+  }
   json.key("tasks");
   json.begin_array();
   TaskJson tasks(json, job, server_uid);
@@ -152,6 +221,7 @@ Result<void> print_job_info(Answers& answers, WallTime now, const AskServerUid& 
     if (!walked) return walked;
     output.print_table(job_table(job, now, output.style()));
     print_failed(job, failed, output);
+    print_failure_groups(job, failed.size(), output);
     return {};
   };
   return for_each_job(answers, {on_job, log_missing});

@@ -14,6 +14,7 @@
 #include "hq/base/clock.h"
 #include "hq/core/id_ranges.h"
 #include "hq/core/resources.h"
+#include "hq/core/suspicion.h"
 #include "hq/core/task.h"
 #include "hq/core/text/option_text.h"
 #include "hq/core/text/resource_definition_text.h"
@@ -48,6 +49,7 @@ struct ServerStartOptions {
   bool disable_worker_encryption = false;
   std::optional<Duration> scheduler_time_limit;
   std::optional<Duration> worker_resume_window;
+  std::optional<SuspectPolicy> suspect;  // default: report
 };
 struct ServerStopOptions {
   bool keep_workers = false;
@@ -118,7 +120,10 @@ struct WorkerStartOptions {
 struct WorkerStopOptions {
   Selector selector;
 };
-enum class WorkerFilter { kRunning, kOffline };
+struct WorkerResumeOptions {
+  Selector selector;
+};
+enum class WorkerFilter { kRunning, kOffline, kSuspect };
 struct WorkerListOptions {
   bool all = false;
   std::optional<WorkerFilter> filter;
@@ -276,11 +281,12 @@ using CommandOptions =
     std::variant<std::monostate, ServerStartOptions, ServerStopOptions, ServerInfoOptions, ServerWaitOptions,
                  GenerateAccessOptions, DebugDumpOptions, JournalExportOptions, JournalCheckOptions,
                  JournalStreamOptions, JournalReplayOptions, JournalPruneOptions, JournalFlushOptions,
-                 WorkerStartOptions, WorkerStopOptions, WorkerListOptions, HwDetectOptions, WorkerInfoOptions,
-                 WorkerAddressOptions, WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions,
-                 JobSummaryOptions, JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions,
-                 JobWaitOptions, JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions,
-                 TaskListOptions, TaskInfoOptions, TaskExplainOptions, TaskTailOptions, OutputLogOptions>;
+                 WorkerStartOptions, WorkerStopOptions, WorkerResumeOptions, WorkerListOptions,
+                 HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions, WorkerWaitOptions, DeployOptions,
+                 SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions,
+                 JobForgetOptions, JobCatOptions, JobWaitOptions, JobProgressOptions, JobTaskIdsOptions,
+                 JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions, TaskExplainOptions,
+                 TaskTailOptions, OutputLogOptions>;
 
 struct CommandLine {
   GlobalOptions global;

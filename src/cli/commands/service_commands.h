@@ -22,6 +22,7 @@ int run_journal_prune(const JournalPruneOptions& options, const CommandContext& 
 int run_journal_flush(const JournalFlushOptions& options, const CommandContext& context, Output& output);
 
 int run_worker_stop(const WorkerStopOptions& options, const CommandContext& context, Output& output);
+int run_worker_resume(const WorkerResumeOptions& options, const CommandContext& context, Output& output);
 int run_worker_list(const WorkerListOptions& options, const CommandContext& context, Output& output);
 int run_worker_info(const WorkerInfoOptions& options, const CommandContext& context, Output& output);
 int run_worker_address(const WorkerAddressOptions& options, const CommandContext& context, Output& output);

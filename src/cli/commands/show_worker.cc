@@ -78,6 +78,11 @@ Table worker_table(const msg::WorkerDetail& worker, RuntimeInfo runtime) {
   table.add_row("Manager Job ID", manager_job_text(config));
   table.add_row("Last task started", last_task_cell(worker));
   if (runtime == RuntimeInfo::kShown && !worker.lost) table.add_row("Runtime Info", runtime_cell(worker));
+  if (worker.suspicion) {
+    table.add_row("Suspect",
+                  fmt::format("{}{}: {}", worker.suspicion->quarantined ? "in quarantine since " : "since ",
+                              utc_text(worker.suspicion->facts.since), worker.suspicion->reason));
+  }
   if (!worker.last_lines.empty()) {
     table.add_row("Last log lines", fmt::format("{}", fmt::join(worker.last_lines, "\n")));
   }
@@ -190,6 +195,23 @@ void write_runtime(const msg::WorkerDetail& worker, JsonWriter& json) {
   json.end_object();
 }
 
+void write_suspicion(const msg::WorkerSuspicion& suspicion, JsonWriter& json) {
+  const Suspicion& facts = suspicion.facts;
+  json.begin_object();
+  json.member("ended_elsewhere", facts.counts.ended_elsewhere);
+  json.member("ended_here", facts.counts.ended_here);
+  json.member("ended_since", facts.ended_since);
+  json.member("failed_elsewhere", facts.counts.failed_elsewhere);
+  json.member("failed_here", facts.counts.failed_here);
+  json.member("failed_since", facts.failed_since);
+  json.member("job_id", facts.job.value);
+  json.member("log10_chance", facts.log10_chance);
+  json.member("quarantined", suspicion.quarantined);
+  json.member("reason", suspicion.reason);
+  json.member("since", rfc3339_text(facts.since));
+  json.end_object();
+}
+
 void write_worker(const msg::WorkerDetail& worker, RuntimeInfo runtime, JsonWriter& json) {
   json.begin_object();
   json.key("allocation");
@@ -214,6 +236,10 @@ void write_worker(const msg::WorkerDetail& worker, RuntimeInfo runtime, JsonWrit
     json.null();
   }
   json.member("started", rfc3339_text(worker.started));
+  if (worker.suspicion) {
+    json.key("suspect");
+    write_suspicion(*worker.suspicion, json);
+  }
   json.end_object();
 }
 
@@ -280,6 +306,19 @@ void print_worker_list(const std::vector<msg::WorkerDetail>& workers, Output& ou
   for (const msg::WorkerDetail& worker : workers) {
     output.print_quiet(fmt::format("{} {}", worker.id.text(), worker_state_text(worker)));
   }
+}
+
+void print_suspect_workers(const std::vector<msg::WorkerDetail>& workers, Output& output) {
+  if (!output.cli()) return print_worker_list(workers, output);
+  Table table = Table::horizontal_of_cells(
+      {"ID", Cell::key("State"), Cell::key("Hostname"), Cell::key("Suspect since"), Cell::key("Reason")});
+  for (const msg::WorkerDetail& worker : workers) {
+    std::string reason = worker.suspicion->reason;
+    if (worker.suspicion->quarantined) reason += "\nIn quarantine: it gets one probe task a minute.";
+    table.add_row({Cell::right(worker.id.text()), state_cell(worker), worker.config.hostname,
+                   utc_text(worker.suspicion->facts.since), reason});
+  }
+  output.print_table(table);
 }
 
 void print_detected_resources(const std::vector<ResourceItem>& items, Output& output) {

@@ -19,6 +19,8 @@ void print_started_worker(const msg::WorkerDetail& worker, Output& output);
 // Several tables with an empty line between them, or one document.
 void print_worker_infos(const std::vector<msg::WorkerDetail>& workers, Output& output);
 void print_worker_list(const std::vector<msg::WorkerDetail>& workers, Output& output);
+// The same with the reason, in place of what they offer. REQUIRES: each has one.
+void print_suspect_workers(const std::vector<msg::WorkerDetail>& workers, Output& output);
 // What a machine offers, in the order of the items.
 void print_detected_resources(const std::vector<ResourceItem>& items, Output& output);
 

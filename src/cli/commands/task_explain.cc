@@ -105,6 +105,10 @@ void print_cli(const msg::TaskExplanation& task, Output& output) {
       output.print_line(
           fmt::format("Worker {} does not start it now: {}.", worker.worker.text(), worker.now));
   }
+  for (const WorkerConditions& worker : task.workers) {
+    if (!worker.suspect.empty())
+      output.print_line(fmt::format("Worker {} is suspect: {}", worker.worker.text(), worker.suspect));
+  }
 }
 
 void write_duration(JsonWriter& json, Duration duration) {
@@ -159,6 +163,7 @@ void write_json(JsonWriter& json, const msg::TaskExplanation& task) {
   for (const WorkerConditions& worker : task.workers) {
     json.begin_object();
     if (!worker.now.empty()) json.member("not_now", worker.now);
+    if (!worker.suspect.empty()) json.member("suspect", worker.suspect);
     json.key("variants");
     json.begin_array();
     for (const auto& conditions : worker.variants) {

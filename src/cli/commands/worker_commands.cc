@@ -53,6 +53,26 @@ void log_stopped(const msg::ItemResult& item) {
   }
 }
 
+void log_resumed(const msg::ItemResult& item) {
+  switch (item.outcome) {
+    case msg::ItemResult::Outcome::kOk:
+      return log::info(fmt::format("Worker {} resumed", item.id));
+    case msg::ItemResult::Outcome::kNotFound:
+      return log::error(fmt::format("Resuming worker {} failed; worker not found", item.id));
+    case msg::ItemResult::Outcome::kAlreadyEnded:
+      return log::warn(fmt::format("Resuming worker {} failed; worker is not suspect", item.id));
+  }
+}
+
+// Whoever lists workers shall not have to look for trouble.
+void point_at_suspects(const std::vector<msg::WorkerDetail>& workers) {
+  const auto suspect = size_t(std::count_if(
+      workers.begin(), workers.end(), [](const auto& worker) { return worker.suspicion && !worker.lost; }));
+  if (suspect == 0) return;
+  log::warn(fmt::format("{} suspect (see `hq worker list --filter=suspect`)",
+                        suspect == 1 ? "1 of them is" : fmt::format("{} of them are", suspect)));
+}
+
 }  // namespace
 
 int run_worker_stop(const WorkerStopOptions& options, const CommandContext& context, Output& output) {
@@ -64,6 +84,15 @@ int run_worker_stop(const WorkerStopOptions& options, const CommandContext& cont
   return output.finish();
 }
 
+int run_worker_resume(const WorkerResumeOptions& options, const CommandContext& context, Output& output) {
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  auto results = client->call<msg::ItemResults>(msg::ResumeWorkers{selection_of(options.selector)});
+  if (!results) return output.print_error(results.error());
+  for (const msg::ItemResult& item : results->items) log_resumed(item);
+  return output.finish();
+}
+
 int run_worker_list(const WorkerListOptions& options, const CommandContext& context, Output& output) {
   const bool only_offline = options.filter == WorkerFilter::kOffline;
   auto client = context.connect();
@@ -71,7 +100,13 @@ int run_worker_list(const WorkerListOptions& options, const CommandContext& cont
   auto found = ask_workers(*client, msg::ListWorkers{options.all || only_offline});
   if (!found) return output.print_error(found.error());
   if (only_offline) std::erase_if(found->workers, [](const auto& worker) { return !worker.lost; });
-  print_worker_list(found->workers, output);
+  if (options.filter == WorkerFilter::kSuspect) {
+    std::erase_if(found->workers, [](const auto& worker) { return !worker.suspicion; });
+    print_suspect_workers(found->workers, output);
+  } else {
+    print_worker_list(found->workers, output);
+    if (output.cli()) point_at_suspects(found->workers);
+  }
   return output.finish();
 }
 

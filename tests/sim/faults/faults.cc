@@ -38,6 +38,15 @@ void stop_workers(World& world, const Workload&) {
   });
 }
 
+// Nodes whose programs all fail at once, for a while.
+void broken_nodes(World& world, const Workload&) {
+  now_and_then(world, 2, [&world] {
+    Machine& machine = world.any_machine();
+    machine.set_broken(true);
+    world.in(world.between(100ms, 8s), [&machine] { machine.set_broken(false); });
+  });
+}
+
 test::ChannelFaults network_with(const std::function<void(test::ChannelFaults&)>& change) {
   test::ChannelFaults faults = usual_network();
   change(faults);
@@ -203,6 +212,7 @@ const std::vector<Fault>& faults() {
       {"leaving-server", leaving_server, Needs::kJournal},
       {"crash-at-commit", crash_at_commit, Needs::kJournal},
       {"killed-all", killed_all, Needs::kJournal},
+      {"broken-node", broken_nodes},
       {"storm", storm},
   };
   return all;
@@ -213,6 +223,7 @@ void end_faults(World& world) {
   for (const auto& machine : world.machines()) {
     world.network().set_partition(machine->name(), false);
     machine->set_hangs(0, 0ns);
+    machine->set_broken(false);
   }
   world.slow_disk(2ms);
   world.crash_at_commits({}, 0ns);

@@ -81,6 +81,52 @@ TEST_CASE("a job as JSON begins as the original's") {
       "null,\n        \"stdout\": \"/home/u/w/wd/1/2.o\",\n        \"worker\": 1\n      }\n    ]\n  }\n]\n"));
 }
 
+msg::JobDetail job_with_failures(uint64_t failed_total, std::vector<msg::FailureGroup> groups) {
+  msg::JobDetail job = array_job(summary(1, "a", TaskState::kFailed, failed_total), "0-99", {"prog"});
+  job.failed_total = failed_total;
+  job.failure_groups = std::move(groups);
+  job.tasks = {failed(0, 1s, 1)};
+  return job;
+}
+
+TEST_CASE("failed tasks that are too many to be listed are grouped") {
+  const msg::JobDetail job = job_with_failures(
+      3500, {{FailureKind::kExit, 1, WorkerId(3), "node3", true, 3400, TaskId(7), "Exit code 1."},
+             {FailureKind::kLaunch, 2, WorkerId(12), "node12", false, 90, TaskId(1), "Cannot execute"}});
+
+  CHECK(info_of({job}).ends_with(R"(3500 tasks failed. (1 shown)
++--------+--------------------+-----------+----------------+------------+
+| Failed | Worker             | Exit code | Cause          | First task |
++--------+--------------------+-----------+----------------+------------+
+| 3400   | 3 (node3), suspect | 1         | Exit code 1.   | 7          |
+| 90     | 12 (node12)        |           | Cannot execute | 1          |
++--------+--------------------+-----------+----------------+------------+
+10 tasks failed otherwise.
+)"));
+  const std::string json = info_of({job}, OutputMode::kJson);
+  CHECK(json.find(R"(    "task_failures": [
+      {
+        "cause": "Exit code 1.",
+        "count": 3400,
+        "exit_code": 1,
+        "first_task": 7,
+        "hostname": "node3",
+        "kind": "exit",
+        "suspect": true,
+        "worker": 3
+      },
+)") != std::string::npos);
+  CHECK(json.find(R"("exit_code": null,)") != std::string::npos);
+}
+
+TEST_CASE("groups are not shown where they say no more than the list") {
+  const msg::FailureGroup one{FailureKind::kExit, 1, WorkerId(3), "n", false, 1, TaskId(7), "Exit code 1."};
+  CHECK(info_of({job_with_failures(6, {one, one, one, one, one, one})})
+            .ends_with("6 tasks failed. (1 shown)\n"));
+  CHECK(info_of({job_with_failures(1, {one})}).ends_with("1 tasks failed.\n"));
+  CHECK(info_of({job_with_failures(0, {})}, OutputMode::kJson).find("task_failures") == std::string::npos);
+}
+
 TEST_CASE("an open job of several submits shows its ids in runs, and no description") {
   msg::JobSummary info = summary(3, "op", TaskState::kFinished, 9);
   info.is_open = true;

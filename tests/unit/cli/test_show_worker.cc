@@ -205,6 +205,64 @@ TEST_CASE("the list has one row per worker in each mode") {
   CHECK(quiet.text == "9 RUNNING\n10 TIME LIMIT REACHED\n");
 }
 
+msg::WorkerDetail suspect_worker() {
+  msg::WorkerDetail worker = small_worker(3, "node3");
+  Suspicion facts{kTenOClock, JobId(1), {10, 10, 0, 412}, -20.4, TaskId(7), "It failed.", 5, 4};
+  worker.suspicion = msg::WorkerSuspicion{facts, "10 of its 10 tasks failed", true};
+  return worker;
+}
+
+TEST_CASE("suspect workers are shown with the reason, as text in two modes and as a key in the third") {
+  Printed table(OutputMode::kCli);
+  print_suspect_workers({suspect_worker()}, table.output);
+  CHECK(
+      table.text ==
+      R"(+----+---------+----------+-------------------------+-------------------------------------------------+
+| ID | State   | Hostname | Suspect since           | Reason                                          |
++----+---------+----------+-------------------------+-------------------------------------------------+
+|  3 | RUNNING | node3    | 2026-01-01 10:00:00 UTC | 10 of its 10 tasks failed                       |
+|    |         |          |                         | In quarantine: it gets one probe task a minute. |
++----+---------+----------+-------------------------+-------------------------------------------------+
+)");
+  Printed quiet(OutputMode::kQuiet);
+  print_suspect_workers({suspect_worker()}, quiet.output);
+  CHECK(quiet.text == "3 RUNNING\n");
+  Printed json(OutputMode::kJson);
+  print_suspect_workers({suspect_worker()}, json.output);
+  CHECK(json.text.ends_with(R"(    "suspect": {
+      "ended_elsewhere": 412,
+      "ended_here": 10,
+      "ended_since": 5,
+      "failed_elsewhere": 0,
+      "failed_here": 10,
+      "failed_since": 4,
+      "job_id": 1,
+      "log10_chance": -20.4,
+      "quarantined": true,
+      "reason": "10 of its 10 tasks failed",
+      "since": "2026-01-01T10:00:00.123456789Z"
+    }
+  }
+]
+)"));
+}
+
+TEST_CASE("the list of all workers is as wide as ever, whoever is suspect") {
+  Printed suspect(OutputMode::kCli);
+  print_worker_list({suspect_worker()}, suspect.output);
+  Printed other(OutputMode::kCli);
+  print_worker_list({small_worker(3, "node3")}, other.output);
+  CHECK(suspect.text == other.text);
+}
+
+TEST_CASE("a suspect worker's table says since when and why") {
+  Printed printed(OutputMode::kCli);
+  print_worker_infos({suspect_worker()}, printed.output);
+  CHECK(printed.text.find(
+            "| Suspect           | in quarantine since 2026-01-01 10:00:00 UTC: 10 of its 10 tasks "
+            "failed |") != std::string::npos);
+}
+
 TEST_CASE("detected resources are told in short and in full") {
   Printed cli(OutputMode::kCli);
   Printed quiet(OutputMode::kQuiet);

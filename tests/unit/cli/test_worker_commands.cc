@@ -39,6 +39,42 @@ TEST_CASE("offline workers alone are listed when asked for") {
   CHECK(server.out == "2 HEARTBEAT LOST\n");
 }
 
+TEST_CASE("suspect workers are pointed at in the list, and listed alone when asked for") {
+  PlayedServer server([](const msg::ClientRequest&) {
+    msg::WorkerDetail suspect = worker(2);
+    suspect.suspicion.emplace();
+    return Replies{msg::WorkerList{{worker(1), suspect}}, msg::End{}};
+  });
+
+  CHECK(server.run(run_worker_list, WorkerListOptions{false, WorkerFilter::kSuspect}, OutputMode::kQuiet) ==
+        0);
+  CHECK(server.out == "2 RUNNING\n");
+  CHECK(server.logged.empty());
+
+  CHECK(server.run(run_worker_list, WorkerListOptions{}) == 0);
+  CHECK(server.logged ==
+        std::vector<std::string>{"WARN 1 of them is suspect (see `hq worker list --filter=suspect`)"});
+}
+
+TEST_CASE("resuming workers is told by one log line for each, in every mode") {
+  PlayedServer server([](const msg::ClientRequest& request) {
+    using Outcome = msg::ItemResult::Outcome;
+    REQUIRE(std::holds_alternative<msg::ResumeWorkers>(request));
+    return Replies{msg::ItemResults{
+        {{2, Outcome::kAlreadyEnded, 0, 0}, {3, Outcome::kOk, 0, 0}, {9, Outcome::kNotFound, 0, 0}}}};
+  });
+  const std::vector<std::string> lines = {"WARN Resuming worker 2 failed; worker is not suspect",
+                                          "INFO Worker 3 resumed",
+                                          "ERROR Resuming worker 9 failed; worker not found"};
+
+  for (OutputMode mode : {OutputMode::kCli, OutputMode::kQuiet, OutputMode::kJson}) {
+    server.logged.clear();
+    CHECK(server.run(run_worker_resume, WorkerResumeOptions{}, mode) == 0);
+    CHECK(server.logged == lines);
+  }
+  CHECK(server.out == "{}\n");
+}
+
 TEST_CASE("info logs workers that are not there and shows the others") {
   PlayedServer server([](const msg::ClientRequest&) {
     return Replies{msg::WorkerList{{worker(1)}}, msg::WorkerNotFound{WorkerId(9)}, msg::End{}};
