@@ -75,8 +75,8 @@ class Pass;
 // What passes remember: how long a class has been passed by, what is reserved, and where a pass stands.
 class Scheduler {
  public:
-  // Looking at one worker for one class is one unit of work; a step ends after about this many.
-  static constexpr uint64_t kStepWork = 150'000;
+  // A step ends after about so much work: about a millisecond, so that nobody waits long for the loop.
+  static constexpr uint64_t kStepWork = 200'000;
   static constexpr uint64_t kWholePass = UINT64_MAX;
 
   Scheduler();
@@ -101,10 +101,9 @@ class Scheduler {
   WaitingClasses waiting_;
   std::map<WorkerId, Reservation> kept_;
   std::unique_ptr<Pass> pass_;
+  WaitingClasses before_;       // as it was when the pass began
+  std::set<WorkerId> shunned_;  // by the pass under way: they would not reach their least utilisation
 };
-
-// One whole pass that remembers nothing.
-[[nodiscard]] Placement plan(const PlanInput& input);
 
 // The tasks of one placement, in order: restarted ones first, then by job and id. May be fewer than asked
 // for.

@@ -1,5 +1,6 @@
 // What workers hold beyond what runs: short tasks ahead, and taking them back.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "core/scheduler/pass.h"
@@ -16,8 +17,27 @@ float Pass::mean_of(ClassId klass) const {
   return own >= 0 ? own : in_->state.class_mean_ran_s(klass);
 }
 
+// How many tasks each room would like to have.
+std::vector<Pass::Want> Pass::backlog_wants(const VariantNeed& need, double seconds, float mean) {
+  std::vector<Want> wants;
+  const double per_slot = seconds / std::max(mean, 1e-6F);
+  rooms_.work += rooms_.size() / 2;
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    const Room& room = rooms_.at(i);
+    if (room.backlog >= kMaxBacklog || room.closed || room.watched() || room.kept_for || room.capped_by)
+      continue;
+    const auto at_once = double(std::min<uint64_t>(rooms_.fit_total(i, need), kMaxBacklog));
+    const auto target = uint64_t(std::min(double(kMaxBacklog), at_once * per_slot));
+    if (room.backlog * 2 > target) continue;  // topped up when half is gone: few, larger messages
+    rooms_.touch(*in_, i);
+    if (room.closed || room.least_use || room.occupied || room.gang) continue;
+    if (room.backlog >= target || in_->retracting.contains(room.worker->id)) continue;
+    wants.push_back({i, target - room.backlog});
+  }
+  return wants;
+}
+
 void Pass::fill_backlogs(Demand& demand) {
-  ++work_;
   if (demand.remaining == 0) return;
   const VariantNeed& need = needs(demand.klass)[0];
   if (!need.may_wait_at_worker) return;
@@ -25,29 +45,9 @@ void Pass::fill_backlogs(Demand& demand) {
   // What we send may have to wait for the commit under way and for its own.
   const double seconds = kBacklogSeconds + 2 * std::chrono::duration<double>(in_->commit_time).count();
   if (mean < 0 || double(kMaxBacklog) * seconds < double{mean}) return;
-  work_ += rooms_.size();
-  struct Want {
-    size_t room;
-    uint64_t count;
-  };
-  std::vector<Want> wants;
+  const std::vector<Want> wants = backlog_wants(need, seconds, mean);
   uint64_t total = 0;
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    const Room& room = rooms_.at(i);
-    if (room.closed || room.watched() || room.kept_for || room.capped_by) continue;
-    rooms_.touch(*in_, i);
-    if (room.closed || room.backlog >= kMaxBacklog || room.no_backlog || room.occupied || room.gang) continue;
-    if (in_->retracting.contains(room.worker->id)) continue;
-    const auto at_once = double(std::min<uint64_t>(rooms_.fit_total(i, need), kMaxBacklog));
-    const double depth = std::floor(std::min(double(kMaxBacklog), at_once * seconds / std::max(mean, 1e-6F)));
-    const auto target = uint64_t(depth);
-    if (room.backlog * 2 > target) continue;  // topped up when half is gone: few, larger messages
-    const uint64_t n = target - room.backlog;
-    if (n == 0) continue;
-    wants.push_back({i, n});
-    total += n;
-  }
-  if (total == 0) return;
+  for (const Want& want : wants) total += want.count;
   const uint64_t available = demand.remaining;
   for (const Want& want : wants) {
     uint64_t n = want.count;
@@ -60,26 +60,35 @@ void Pass::fill_backlogs(Demand& demand) {
 
 // --- taking back ------------------------------------------------------------------------------------------
 
-// How many tasks could start now on all workers together.
-uint64_t Pass::room_in_all(const VariantNeed& need) const {
+// How many tasks could start now on all workers together; no more than is worth knowing.
+uint64_t Pass::room_in_all(const VariantNeed& need) {
   uint64_t sum = 0;
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    const Room& room = rooms_.at(i);
-    if (room.closed || room.watched() || !rooms_.lives_for(i, need)) continue;
-    sum += std::min<uint64_t>(rooms_.fit(i, need), kMaxBacklog);
+  for (size_t block = 0; block < rooms_.blocks() && sum <= UINT32_MAX; ++block) {
+    for (uint64_t bits = rooms_.fitting(block, need); bits != 0; bits &= bits - 1) {
+      const size_t i = block * Rooms::kBlock + size_t(std::countr_zero(bits));
+      const Room& room = rooms_.at(i);
+      if (room.closed || room.watched() || !rooms_.lives_for(i, need)) continue;
+      sum += std::min<uint64_t>(rooms_.fit(i, need), kMaxBacklog);
+    }
   }
   return sum;
 }
 
+uint64_t& Pass::elsewhere(ClassId klass) {
+  const auto [known, is_new] = room_elsewhere_.emplace(klass, 0);
+  if (is_new) known->second = room_in_all(needs(klass)[0]);
+  return known->second;
+}
+
 // A worker that is kept for something gives back what must not start before it; one that is watched, all.
-bool Pass::retract_at_once(size_t i, Placement& out) {
+bool Pass::retract_at_once(size_t i) {
   const Room& room = rooms_.at(i);
   if (!room.kept_for && !room.capped_by && !room.watched()) return false;
   for (const WorkerState::BacklogOf& of : room.worker->backlog_of) {
     const bool other = room.kept_for && of.klass != room.kept_for->second;
     const bool lower = room.capped_by && of.priority < *room.capped_by;
     if (!other && !lower && !room.watched()) continue;
-    out.retractions.push_back({room.worker->id, of.definition, of.count});
+    out_->retractions.push_back({room.worker->id, of.definition, of.count});
     return true;
   }
   return false;
@@ -87,40 +96,37 @@ bool Pass::retract_at_once(size_t i, Placement& out) {
 
 // Backlogs whose tasks an idle worker could start now are taken back; a backlog that its worker will have
 // started within a few milliseconds anyway is left alone.
-void Pass::retract(Placement& out) {
-  struct Elsewhere {
-    ClassId klass;
-    uint64_t room;
-  };
-  std::vector<Elsewhere> known;
-  const auto elsewhere = [&](ClassId klass) -> uint64_t& {
-    for (Elsewhere& entry : known) {
-      if (entry.klass == klass) return entry.room;
+void Pass::retract_from(size_t i) {
+  const WorkerState& holder = *rooms_.at(i).worker;
+  if (!holder.alive() || holder.backlog == 0 || in_->retracting.contains(holder.id)) return;
+  if (retract_at_once(i)) return;
+  for (const WorkerState::BacklogOf& of : holder.backlog_of) {
+    rooms_.work += Rooms::kRoomWork;
+    const VariantNeed& need = needs(of.klass)[0];
+    uint64_t& all = elsewhere(of.klass);
+    const uint64_t own = rooms_.at(i).closed ? 0 : std::min<uint64_t>(rooms_.fit(i, need), kMaxBacklog);
+    if (all <= own) continue;
+    const Duration stalled = in_->now - holder.last_progress;
+    if (stalled < kRetractAfter) {
+      const Duration left = kRetractAfter - stalled;
+      out_->again_in = std::min(out_->again_in.value_or(left), left);
+      continue;
     }
-    known.push_back({klass, room_in_all(needs(klass)[0])});
-    return known.back().room;
-  };
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    const WorkerState& holder = *rooms_.at(i).worker;
-    if (!holder.alive() || holder.backlog == 0 || in_->retracting.contains(holder.id)) continue;
-    if (retract_at_once(i, out)) continue;
-    for (const WorkerState::BacklogOf& of : holder.backlog_of) {
-      const VariantNeed& need = needs(of.klass)[0];
-      uint64_t& all = elsewhere(of.klass);
-      const uint64_t own = rooms_.at(i).closed ? 0 : std::min<uint64_t>(rooms_.fit(i, need), kMaxBacklog);
-      if (all <= own) continue;
-      const Duration stalled = in_->now - holder.last_progress;
-      if (stalled < kRetractAfter) {
-        const Duration left = kRetractAfter - stalled;
-        out.again_in = std::min(out.again_in.value_or(left), left);
-        continue;
-      }
-      const auto count = uint32_t(std::min<uint64_t>(all - own, of.count));
-      out.retractions.push_back({holder.id, of.definition, count});
-      all -= count;
-      break;
-    }
+    const auto count = uint32_t(std::min<uint64_t>(all - own, of.count));
+    out_->retractions.push_back({holder.id, of.definition, count});
+    all -= count;
+    return;
   }
+}
+
+// False when the step is spent before all were asked.
+bool Pass::retract() {
+  while (next_ < rooms_.size()) {
+    retract_from(next_++);
+    ++rooms_.work;
+    if (is_spent()) return next_ == rooms_.size();
+  }
+  return true;
 }
 
 }  // namespace hq

@@ -6,52 +6,91 @@
 
 namespace hq {
 
-Pass::Pass(const PlanInput& input) : in_(&input) {
+Pass::Pass(const PlanInput& input, const std::set<WorkerId>& shunned) : in_(&input) {
   rooms_.open(input);
+  order_of_.assign(input.state.classes().count(), kNoOrder);
+  for (WorkerId worker : shunned) {
+    const auto room = rooms_.find(worker);
+    if (!room) continue;
+    rooms_.at(*room).closed = true;
+    rooms_.empty(*room);
+  }
   find_wanted();
+  rooms_.work += rooms_.size() * Rooms::kRoomWork;
 }
 
 bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, uint64_t work, Placement& out) {
-  in_ = &input;
   waiting_ = &waiting;
   out_ = &out;
-  work_ = 0;
-  if (priority_) {
-    rooms_.next_step(input);
-    wanted_.resize(rooms_.resources());
-    read_remaining();
-    upper_.assign(rooms_.resources(), Rooms::kNoCap);
-  } else if (rooms_.size() == 0) {
-    return true;
-  } else if (!next_priority()) {
-    retract(out);
-    return true;
+  most_work_ = work;
+  begin_step(input);
+  if (rooms_.size() == 0) return true;
+  if (!priority_ && !next_priority()) stage_ = Stage::kRetract;
+  while (stage_ != Stage::kRetract) {
+    const bool done = stage_ == Stage::kKeep ? keep_from_lower() : work_on_demands();
+    if (!done || !next_stage()) return false;
   }
-  while (true) {
-    while (next_ < demands_.size()) {
-      if (work_ >= work) return false;
-      Demand& demand = demands_[next_];
-      if (stage_ == Stage::kSlots) place(demand);
-      if (stage_ == Stage::kBacklogs) fill_backlogs(demand);
-      if (stage_ == Stage::kAfter) keep_from_lower(demand);
-      ++next_;
-    }
-    next_ = 0;
-    if (stage_ == Stage::kAfter) mark_shut_rooms();
-    if (stage_ == Stage::kSlots) {
+  if (!retract()) return false;
+  hand_over_held_back();
+  return true;
+}
+
+void Pass::begin_step(const PlanInput& input) {
+  in_ = &input;
+  put_.clear();
+  if (!begun_) {
+    begun_ = true;  // with what the constructor has just read
+    return;
+  }
+  rooms_.work = 0;
+  rooms_.next_step(input);
+  wanted_.resize(rooms_.resources());
+  least_placed_.resize(rooms_.resources(), Rooms::kNoCap);
+  read_remaining();
+  if (stage_ == Stage::kKeep) prepare_keep();
+}
+
+// One class after the other, at the stage where we are; false when the step is spent.
+bool Pass::work_on_demands() {
+  for (; next_ < demands_.size(); ++next_) {
+    if (is_spent()) return false;
+    Demand& demand = demands_[next_];
+    ++rooms_.work;
+    if (stage_ == Stage::kSlots && !place(demand)) return false;
+    next_block_ = 0;
+    if (stage_ == Stage::kBacklogs) fill_backlogs(demand);
+    if (stage_ == Stage::kKeepForGangs) keep_for_gang(demand);
+  }
+  return true;
+}
+
+// False when the step had better end here.
+bool Pass::next_stage() {
+  next_ = 0;
+  next_block_ = 0;
+  switch (stage_) {
+    case Stage::kSlots:
       stage_ = Stage::kBacklogs;
-    } else if (stage_ == Stage::kBacklogs) {
+      break;
+    case Stage::kBacklogs: {
       judge_waiting();
-      stage_ = Stage::kAfter;
+      const auto& priorities = in_->state.ready().priorities();
       // Nothing comes after the last priority.
-      if (in_->state.ready().priorities().upper_bound(*priority_) == in_->state.ready().priorities().end())
-        next_ = demands_.size();
-    } else if (!next_priority()) {
+      const bool last = priorities.upper_bound(*priority_) == priorities.end();
+      stage_ = last ? Stage::kRetract : Stage::kKeepForGangs;
       break;
     }
+    case Stage::kKeepForGangs:
+      stage_ = Stage::kKeep;
+      prepare_keep();
+      break;
+    case Stage::kKeep:
+      if (!next_priority()) stage_ = Stage::kRetract;
+      break;
+    case Stage::kRetract:
+      break;
   }
-  retract(out);
-  return true;
+  return !is_spent();
 }
 
 bool Pass::next_priority() {
@@ -65,29 +104,15 @@ bool Pass::next_priority() {
   return true;
 }
 
-// Heavier classes first, then those of older jobs.
 void Pass::open_priority() {
-  struct Key {
-    uint32_t weight;
-    JobId oldest;
-    ClassId klass;
-    uint64_t count;
-  };
-  std::vector<Key> keys;
-  for (const auto& [klass, ready_class] : in_->state.ready().priorities().at(*priority_)) {
-    uint32_t weight = 0;
-    for (const ResourceVariant& variant : in_->state.classes().request(klass).variants)
-      weight = std::max(weight, variant.weight);
-    keys.push_back({weight, ready_class.groups.begin()->first.job, klass, ready_class.count});
-  }
-  std::stable_sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
-    return a.weight != b.weight ? a.weight > b.weight : a.oldest < b.oldest;
-  });
+  for (const Demand& demand : demands_) order_of_[demand.klass.value] = kNoOrder;
   demands_.clear();
-  for (const Key& key : keys) demands_.push_back({key.klass, key.count, false});
+  put_.clear();
+  for (const Turn& turn : turns()) {
+    order_of_[turn.klass.value] = demands_.size();
+    demands_.push_back({turn.klass, turn.count, turn.age, false});
+  }
   rooms_.set_priority(in_->state, *priority_);
-  sweep_open();
-  upper_.assign(rooms_.resources(), Rooms::kNoCap);
   least_placed_.assign(rooms_.resources(), Rooms::kNoCap);
   last_placed_.reset();
   open_reservations();
@@ -99,7 +124,11 @@ void Pass::read_remaining() {
     const ReadyClass* now = ready(demand.klass);
     demand.remaining = now == nullptr ? 0 : now->count;
   }
-  least_placed_.resize(rooms_.resources(), Rooms::kNoCap);
+  for (const auto& [room, placed] : held_back_) {
+    if (!priority_ || placed.priority != *priority_ || order_of(placed.klass) == kNoOrder) continue;
+    Demand& demand = demands_[order_of(placed.klass)];
+    demand.remaining -= std::min(demand.remaining, placed.count);
+  }
 }
 
 const ReadyClass* Pass::ready(ClassId klass) const {
@@ -113,12 +142,19 @@ const ReadyClass* Pass::ready(ClassId klass) const {
 void Pass::put(size_t room, Demand& demand, uint8_t variant, uint64_t n, bool slot) {
   demand.remaining -= n;
   demand.got_some = true;
-  out_->placed.push_back({rooms_.at(room).worker->id, *priority_, demand.klass, variant, n, slot, {}});
+  Placed placed{rooms_.at(room).worker->id, *priority_, demand.klass, variant, n, slot, {}};
+  if (rooms_.at(room).least_use) {
+    held_back_.emplace_back(room, std::move(placed));
+  } else {
+    out_->placed.push_back(std::move(placed));
+    if (slot) put_.push_back({room, size_t(&demand - demands_.data()), n});
+  }
+  rooms_.work += Rooms::kRoomWork;
   note_passing(demand, &needs(demand.klass)[variant]);
 }
 
 void Pass::note_passing(const Demand& demand, const VariantNeed* need) {
-  last_placed_ = std::max(last_placed_.value_or(0), size_t(&demand - demands_.data()));
+  last_placed_ = std::max(last_placed_.value_or(0), demand.age);
   for (size_t r = 0; r < least_placed_.size(); ++r) {
     int64_t asked = 0;
     for (const VariantNeed::Item& item : need->items) {
@@ -128,18 +164,19 @@ void Pass::note_passing(const Demand& demand, const VariantNeed* need) {
   }
 }
 
-std::vector<WorkerId> Pass::underused() const {
-  std::vector<WorkerId> out;
+void Pass::hand_over_held_back() {
   const auto cpus = in_->state.classes().find_resource(kCpus);
-  if (!cpus) return out;
-  for (size_t i = 0; i < rooms_.size(); ++i) {
+  for (auto& [i, placed] : held_back_) {
     const Room& room = rooms_.at(i);
-    const double least = room.worker->config->min_utilization;
-    if (least <= 0 || room.fresh || room.closed) continue;
-    const auto total = double(rooms_.total(i, *cpus));
-    if (total - double(rooms_.free(i, *cpus)) < least * total) out.push_back(room.worker->id);
+    if (room.closed || !room.worker->alive() || in_->closed.contains(room.worker->id)) continue;
+    const auto total = double(cpus ? rooms_.total(i, *cpus) : 0);
+    const double used = total - double(cpus ? rooms_.free(i, *cpus) : 0);
+    if (used >= room.worker->config->min_utilization * total) {
+      out_->placed.push_back(std::move(placed));
+    } else if (underused_.empty() || underused_.back() != room.worker->id) {
+      underused_.push_back(room.worker->id);
+    }
   }
-  return out;
 }
 
 // --- scheduler --------------------------------------------------------------------------------------------
@@ -156,30 +193,23 @@ std::optional<Reservation> Scheduler::reservation(WorkerId worker) const {
 }
 
 Placement Scheduler::step(const PlanInput& input, uint64_t work) {
-  const auto& alive = input.state.alive_workers();
-  const bool least_use = std::any_of(alive.begin(), alive.end(), [](const auto& entry) {
-    return entry.second->config->min_utilization > 0;
-  });
+  if (!pass_) {
+    pass_ = std::make_unique<Pass>(input, shunned_);
+    before_ = waiting_;
+  }
   Placement out;
-  if (!least_use) {
-    if (!pass_) pass_ = std::make_unique<Pass>(input);
-    out.more = !pass_->step(input, waiting_, work, out);
-    if (!out.more) pass_.reset();
-  } else {
-    // What does not reach the least utilisation of a worker is placed again without that worker.
-    std::set<WorkerId> closed = input.closed;
-    const WaitingClasses before = waiting_;
-    while (true) {
-      PlanInput without{input.state, input.now, closed, input.retracting, input.refused, input.at_most};
-      Pass whole(without);
-      waiting_ = before;
-      out = {};
-      whole.step(without, waiting_, kWholePass, out);
-      const std::vector<WorkerId> underused = whole.underused();
-      if (underused.empty()) break;
-      closed.insert(underused.begin(), underused.end());
-    }
+  out.more = !pass_->step(input, waiting_, work, out);
+  if (!out.more) {
+    // What would not reach the least utilisation of a worker is placed again without that worker.
+    const std::vector<WorkerId> underused = pass_->underused();
     pass_.reset();
+    if (underused.empty()) {
+      shunned_.clear();
+    } else {
+      shunned_.insert(underused.begin(), underused.end());
+      waiting_ = before_;
+      out.more = true;
+    }
   }
   if (!out.more) {  // what does not wait any more keeps nothing
     const auto& ready = input.state.ready().priorities();
@@ -194,10 +224,6 @@ Placement Scheduler::step(const PlanInput& input, uint64_t work) {
     for (WorkerId worker : waiting.reserved) kept_[worker] = {key.first, key.second, gang};
   }
   return out;
-}
-
-Placement plan(const PlanInput& input) {
-  return Scheduler().step(input, Scheduler::kWholePass);
 }
 
 }  // namespace hq

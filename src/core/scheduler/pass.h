@@ -2,7 +2,9 @@
 // order of the classes, backlogs, and what is kept from lower priorities; at the end, what is taken back.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,42 +15,73 @@ namespace hq {
 
 class Pass {
  public:
-  explicit Pass(const PlanInput& input);
+  // Workers in `shunned` get nothing (besides those that are closed).
+  Pass(const PlanInput& input, const std::set<WorkerId>& shunned);
   // True when the pass is complete. `waiting` is what passes remember.
   bool step(const PlanInput& input, Scheduler::WaitingClasses& waiting, uint64_t work, Placement& out);
-  // Workers whose least utilisation would not be reached by what this pass placed there.
-  [[nodiscard]] std::vector<WorkerId> underused() const;
+  // After the last step: workers whose least utilisation would not be reached by what this pass would place
+  // there. It was not placed.
+  [[nodiscard]] const std::vector<WorkerId>& underused() const { return underused_; }
 
  private:
   struct Demand {
     ClassId klass;
     uint64_t remaining = 0;
+    size_t age = 0;  // its place in the order without what is urgent
     bool got_some = false;
   };
-  enum class Stage : uint8_t { kSlots, kBacklogs, kAfter };
+  // Of one priority, in this order; the last one is of the whole pass.
+  enum class Stage : uint8_t { kSlots, kBacklogs, kKeepForGangs, kKeep, kRetract };
+
+  static constexpr size_t kNoOrder = SIZE_MAX;
 
   // pass.cc
-  void open_priority();
+  [[nodiscard]] size_t order_of(ClassId klass) const {
+    return klass.value < order_of_.size() ? order_of_[klass.value] : kNoOrder;
+  }
+  void begin_step(const PlanInput& input);
+  bool work_on_demands();
+  bool next_stage();
   bool next_priority();
-  void close_priority();
+  void open_priority();
   void read_remaining();
+  [[nodiscard]] bool is_spent() const { return rooms_.work >= most_work_; }
   [[nodiscard]] const std::vector<VariantNeed>& needs(ClassId klass) const {
     return in_->state.classes().needs(klass);
   }
   [[nodiscard]] const ReadyClass* ready(ClassId klass) const;
   void put(size_t room, Demand& demand, uint8_t variant, uint64_t n, bool slot);
   void note_passing(const Demand& demand, const VariantNeed* need);
+  void hand_over_held_back();
+
+  // order.cc
+  struct Turn {
+    ClassId klass;
+    uint64_t count = 0;
+    JobId oldest;
+    uint32_t weight = 0;
+    size_t age = 0;
+    double seconds = 0;  // of one task, as far as known
+    double lasts = 0;    // of all of them, if they had all workers to themselves
+    bool urgent = false;
+  };
+  [[nodiscard]] std::vector<Turn> turns();
+  void find_durations(std::vector<Turn>& turns) const;
+  void find_urgent(std::vector<Turn>& turns);
+  [[nodiscard]] double places_for(ClassId klass, bool exact);
+  void add_use(const Turn& turn, std::vector<double>& use) const;
 
   // slots.cc
-  void place(Demand& demand);
-  void place_one_variant(Demand& demand);
+  // These return false when the step is spent before the class is done; they go on where they stood.
+  bool place(Demand& demand);
+  bool place_variant(Demand& demand, uint8_t variant);
+  void place_in_block(Demand& demand, uint8_t variant, size_t block, uint64_t rooms);
   uint64_t room_for(size_t room, const Demand& demand, const VariantNeed& need);
-  // Nothing that waits fits there any more.
+  void take(size_t room, Demand& demand, uint8_t variant, uint64_t n);
+  // Nothing that waited when the pass began fits there any more.
   [[nodiscard]] bool is_shut(size_t room) const;
-  void sweep_open();
   void find_wanted();
-  [[nodiscard]] bool spares(size_t room, const std::vector<ResourceIndex>& wanted) const;
-  [[nodiscard]] bool hopeless(const VariantNeed& need) const;
+  [[nodiscard]] std::vector<ResourceIndex> wanted_besides(const VariantNeed& need) const;
 
   // variants.cc
   struct Choice {  // the best use of one worker by `tasks` tasks at most
@@ -56,58 +89,121 @@ class Pass {
     uint64_t tasks = 0;
     std::vector<uint32_t> counts;  // by variant
   };
-  void place_variants(Demand& demand);
-  [[nodiscard]] std::vector<Choice> choices(size_t room, const Demand& demand, uint64_t most);
+  struct Offer {
+    size_t room;
+    size_t choices;      // index into choices_
+    uint64_t taken = 0;  // index into these
+  };
+  bool place_variants(Demand& demand);
+  bool gather_offers(Demand& demand);
+  void accept_offers(Demand& demand);
+  void select(uint64_t tasks);
+  void look_at_variants(size_t room, Demand& demand);
+  [[nodiscard]] std::optional<uint8_t> one_variant_for_all(const Demand& demand);
+  [[nodiscard]] std::vector<Choice> choices_of(size_t room, const Demand& demand,
+                                               const std::vector<uint64_t>& fits, uint64_t most);
   [[nodiscard]] double value_of(size_t room, ClassId klass, size_t variant) const;
 
   // gangs.cc
+  struct Group {
+    std::vector<size_t> rooms;
+    std::vector<size_t>
+        idle;  // those where nothing ran when the group was found and nothing was placed since
+  };
   void place_gangs(Demand& demand);
   void find_groups();
-  [[nodiscard]] std::vector<size_t> drain_order(const VariantNeed& need, uint64_t gangs) const;
+  void sweep_idle(Group& group);
+  [[nodiscard]] std::vector<size_t> idle_for(const Group& group, const VariantNeed& need,
+                                             const Scheduler::WaitKey& own);
+  [[nodiscard]] std::vector<size_t> drain_first(const VariantNeed& need, uint64_t gangs);
 
   // backlog.cc
+  struct Want {
+    size_t room;
+    uint64_t count;
+  };
   void fill_backlogs(Demand& demand);
+  [[nodiscard]] std::vector<Want> backlog_wants(const VariantNeed& need, double seconds, float mean);
   [[nodiscard]] float mean_of(ClassId klass) const;
-  void retract(Placement& out);
-  bool retract_at_once(size_t room, Placement& out);
-  [[nodiscard]] uint64_t room_in_all(const VariantNeed& need) const;
+  bool retract();
+  void retract_from(size_t room);
+  bool retract_at_once(size_t room);
+  uint64_t& elsewhere(ClassId klass);
+  [[nodiscard]] uint64_t room_in_all(const VariantNeed& need);
 
   // reserve.cc
   void open_reservations();
-  void cap_for(const Demand& demand, const VariantNeed& need, size_t room, uint64_t held);
-  void mark_shut_rooms();
-  void keep_from_lower(const Demand& demand);
+  void open_reservation(Demand& demand, Scheduler::WaitingClasses::iterator waits);
+  bool place_reserved(Demand& demand, const std::vector<size_t>& rooms);
   void keep_for_gang(const Demand& demand);
   void keep_for_one(const Demand& demand, const VariantNeed& need, size_t room);
   void judge_waiting();
   void wait_or_reserve(size_t order);
   [[nodiscard]] bool is_passed(size_t order) const;
-  [[nodiscard]] std::vector<WorkerId> choose_reserved(ClassId klass) const;
+  [[nodiscard]] std::vector<WorkerId> choose_reserved(ClassId klass);
+
+  // keep.cc
+  struct Keeper {  // a variant that waits at this priority
+    size_t demand;
+    const VariantNeed* need;
+  };
+  struct Put {  // slots put into a room that are not in the state yet
+    size_t room;
+    size_t demand;
+    uint64_t count;
+  };
+  void prepare_keep();
+  bool keep_from_lower();
+  void keep_in(size_t room);
+  void mark_shut(size_t room);
+  void count_holders(size_t room);
+  void forget_holders(size_t room);
+  void cap_for(const Keeper& keeper, size_t room, uint64_t most);
 
   const PlanInput* in_;
   Scheduler::WaitingClasses* waiting_ = nullptr;
   Placement* out_ = nullptr;
   Rooms rooms_;
-  std::vector<std::vector<size_t>> groups_;  // rooms of one worker group each; only when gangs wait
+  std::vector<Group> groups_;  // by name of the workers' group; only when gangs wait
   bool groups_known_ = false;
 
   // the cursor
+  bool begun_ = false;
   std::optional<int32_t> priority_;
   Stage stage_ = Stage::kSlots;
-  std::vector<Demand> demands_;  // of this priority, in order
-  size_t next_ = 0;              // of demands_
-  uint64_t work_ = 0;            // done in this step
+  std::vector<Demand> demands_;   // of this priority, in order
+  std::vector<size_t> order_of_;  // by class: index into demands_
+  size_t next_ = 0;               // of demands_, or of the rooms' blocks
+  size_t next_block_ = 0;         // within the class at hand
+  uint64_t most_work_ = 0;        // of this step
 
-  // No room has more of a resource available than this.
-  std::vector<int64_t> upper_;
+  std::vector<bool> known_;  // classes that were ready when the pass began: the only ones it looks at
   // Resources that any ready class asks for.
   std::vector<bool> wanted_;
   // Resources that every variant of every ready class asks for, and the least amount of it that one does.
   std::vector<std::pair<ResourceIndex, int64_t>> needed_by_all_;
-  std::vector<size_t> open_;  // rooms that are not shut, ascending; swept now and then
-  // What was placed at this priority: the least amounts asked for, and the last class that got something.
+  // What was placed at this priority: the least amounts asked for, and the youngest class that got something.
   std::vector<int64_t> least_placed_;
   std::optional<size_t> last_placed_;
+  size_t new_reservations_ = 0;
+
+  // of the class with variants at hand
+  std::vector<Offer> offers_;
+  std::vector<std::vector<Choice>> choices_;
+  std::map<std::vector<int64_t>, size_t> known_choices_;  // rooms that are alike in what matters count as one
+  uint64_t combinations_ = 0;                             // compared so far
+  std::optional<uint8_t> only_variant_;
+
+  // while things are kept from lower priorities
+  std::vector<Keeper> keepers_;
+  std::vector<Put> put_;
+  std::vector<uint64_t> held_;  // by demand, of the room at hand
+  std::vector<int64_t> lower_;  // by resource: what lower priorities hold of it
+
+  // Placed on workers with a least utilisation; handed over at the end, if that is reached.
+  std::vector<std::pair<size_t, Placed>> held_back_;
+  std::vector<WorkerId> underused_;
+  std::map<ClassId, uint64_t> room_elsewhere_;
 };
 
 }  // namespace hq

@@ -1,5 +1,4 @@
-// What a class that waits keeps from others: from lower priorities at once, and, when it has been passed by
-// for too long, from its own priority on one worker (or one gang) that drains for it.
+// A class that has been passed by for too long gets one worker (or one gang) that drains for it.
 #include <algorithm>
 #include <functional>
 
@@ -38,46 +37,49 @@ bool needs_whole_groups(const ResourceRequest& request) {
 // Reserved workers first try the class they are reserved for; then the rest of the priority gets what that
 // class leaves of them.
 void Pass::open_reservations() {
-  for (size_t d = 0; d < demands_.size(); ++d) {
-    Demand& demand = demands_[d];
-    const auto found = waiting_->find({*priority_, demand.klass});
-    if (found == waiting_->end() || found->second.reserved.empty()) continue;
-    std::vector<size_t> rooms;
-    for (WorkerId worker : found->second.reserved) {
-      const auto room = rooms_.find(worker);
-      if (!room || rooms_.at(*room).closed) break;
-      rooms.push_back(*room);
-    }
-    if (rooms.size() != found->second.reserved.size()) {
-      found->second.reserved.clear();  // one of them has gone: chosen again
-      continue;
-    }
-    for (size_t i : rooms) rooms_.at(i).kept_for = found->first;
-    const std::vector<VariantNeed>& variants = needs(demand.klass);
+  auto waits = waiting_->lower_bound({*priority_, ClassId(0)});
+  while (waits != waiting_->end() && waits->first.first == *priority_) {
+    const auto next = std::next(waits);
+    const size_t order = order_of(waits->first.second);
+    if (order != kNoOrder && !waits->second.reserved.empty()) open_reservation(demands_[order], waits);
+    waits = next;
+  }
+}
+
+void Pass::open_reservation(Demand& demand, Scheduler::WaitingClasses::iterator waits) {
+  std::vector<size_t> rooms;
+  for (WorkerId worker : waits->second.reserved) {
+    const auto room = rooms_.find(worker);
+    if (!room || rooms_.at(*room).closed) break;
+    rooms.push_back(*room);
+  }
+  if (rooms.size() != waits->second.reserved.size()) {
+    waits->second.reserved.clear();  // one of them has gone: chosen again
+    return;
+  }
+  for (size_t i : rooms) rooms_.at(i).kept_for = waits->first;
+  if (place_reserved(demand, rooms)) {
+    for (size_t i : rooms) rooms_.at(i).kept_for.reset();
+    waiting_->erase(waits);
+    return;
+  }
+  const std::vector<VariantNeed>& variants = needs(demand.klass);
+  for (size_t i : rooms) {
     if (variants[0].nodes > 0) {
-      find_groups();
-      place_gangs(demand);
+      for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
     } else {
-      for (size_t v = 0; v < variants.size(); ++v) {
-        const uint64_t n = std::min<uint64_t>(room_for(rooms[0], demand, variants[v]), 1);
-        if (n == 0 || demand.got_some) continue;
-        rooms_.take(rooms[0], variants[v], n);
-        put(rooms[0], demand, uint8_t(v), n, true);
-      }
-    }
-    if (demand.got_some) {
-      for (size_t i : rooms) rooms_.at(i).kept_for.reset();
-      waiting_->erase(found);
-      continue;
-    }
-    for (size_t i : rooms) {
-      if (variants[0].nodes > 0) {
-        for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
-      } else {
-        for (const VariantNeed& need : variants) keep_for_one(demand, need, i);
-      }
+      for (const VariantNeed& need : variants) keep_for_one(demand, need, i);
     }
   }
+}
+
+bool Pass::place_reserved(Demand& demand, const std::vector<size_t>& rooms) {
+  const std::vector<VariantNeed>& variants = needs(demand.klass);
+  if (variants[0].nodes > 0) place_gangs(demand);
+  for (size_t v = 0; v < variants.size() && variants[0].nodes == 0 && !demand.got_some; ++v) {
+    if (room_for(rooms[0], demand, variants[v]) > 0) take(rooms[0], demand, uint8_t(v), 1);
+  }
+  return demand.got_some;
 }
 
 // One task of the class shall fit there once what runs has ended. Others may have what it would leave.
@@ -94,79 +96,12 @@ void Pass::keep_for_one(const Demand& demand, const VariantNeed& need, size_t i)
   }
 }
 
-// --- lower priorities -------------------------------------------------------------------------------------
-
-void Pass::keep_from_lower(const Demand& demand) {
-  ++work_;
-  if (demand.remaining == 0) return;
-  const std::vector<VariantNeed>& variants = needs(demand.klass);
-  if (variants[0].nodes > 0) return keep_for_gang(demand);
-  work_ += 4 * open_.size();
-  const Rooms::Holders& holders = rooms_.holders(demand.klass);
-  auto holder = holders.begin();
-  for (size_t i : open_) {
-    while (holder != holders.end() && holder->first < i) ++holder;
-    const uint64_t held = holder != holders.end() && holder->first == i ? holder->second : 0;
-    for (const VariantNeed& need : variants) cap_for(demand, need, i, held);
-  }
-  sweep_open();
-}
-
-// Lower priorities may have, of what is free, what is left beside as many of these tasks as wait; and in any
-// case the part of the worker that these could not use when they had all of it.
-void Pass::cap_for(const Demand& demand, const VariantNeed& need, size_t i, uint64_t held) {
-  const uint64_t most = rooms_.fit_total(i, need);
-  if (most == 0) return;
-  Room& room = rooms_.at(i);
-  const uint64_t wanted = std::min(most, held + demand.remaining) - std::min(most, held);
-  room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
-  for (const VariantNeed::Item& item : need.items) {
-    const int64_t total = rooms_.total(i, item.resource);
-    const int64_t each = item.all ? total : int64_t(item.amount.scaled);
-    const int64_t beside = rooms_.free(i, item.resource) - each * int64_t(wanted);
-    const int64_t never_used = total - each * int64_t(most) - rooms_.lower(i, item.resource);
-    rooms_.set_cap(i, item.resource, std::max(beside, never_used));
-  }
-}
-
-// Nothing can be placed in a room that is shut; but its backlog is none of lower priorities either when one
-// of these classes could run there.
-void Pass::mark_shut_rooms() {
-  constexpr size_t kLooks = 16;
-  std::vector<const VariantNeed*> waiting;
-  for (const Demand& demand : demands_) {
-    if (demand.remaining == 0 || waiting.size() >= kLooks) continue;
-    for (const VariantNeed& need : needs(demand.klass)) {
-      if (need.nodes == 0) waiting.push_back(&need);
-    }
-  }
-  if (waiting.empty()) return;
-  auto open = open_.begin();
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    while (open != open_.end() && *open < i) ++open;
-    Room& room = rooms_.at(i);
-    if ((open != open_.end() && *open == i) || room.closed || room.capped_by) continue;
-    const bool could = std::any_of(waiting.begin(), waiting.end(),
-                                   [&](const VariantNeed* need) { return rooms_.fit_total(i, *need) > 0; });
-    if (could) room.capped_by = *priority_;
-  }
-}
-
-void Pass::keep_for_gang(const Demand& demand) {
-  find_groups();
-  for (size_t i : drain_order(needs(demand.klass)[0], demand.remaining)) {
-    Room& room = rooms_.at(i);
-    room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
-    for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
-  }
-}
-
 // --- fairness within a priority ---------------------------------------------------------------------------
 
 // Somebody who asks for less, or whose turn is later, got what this class could not wait for.
 bool Pass::is_passed(size_t order) const {
   if (!last_placed_) return false;
-  if (*last_placed_ > order) return true;
+  if (*last_placed_ > demands_[order].age) return true;
   const std::vector<VariantNeed>& variants = needs(demands_[order].klass);
   if (variants[0].nodes > 0) return true;
   return std::any_of(variants.begin(), variants.end(), [&](const VariantNeed& need) {
@@ -181,12 +116,12 @@ void Pass::judge_waiting() {
   // Classes of this priority that do not wait any more are forgotten, with their reservations.
   for (auto it = waiting_->lower_bound({*priority_, ClassId(0)});
        it != waiting_->end() && it->first.first == *priority_;) {
-    const auto demand = std::find_if(demands_.begin(), demands_.end(),
-                                     [&](const Demand& d) { return d.klass == it->first.second; });
-    const bool waits = demand != demands_.end() && demand->remaining > 0 && !demand->got_some;
+    const size_t order = order_of(it->first.second);
+    const bool waits = order != kNoOrder && demands_[order].remaining > 0 && !demands_[order].got_some;
     it = waits ? std::next(it) : waiting_->erase(it);
   }
   if (!last_placed_ && waiting_->empty()) return;
+  new_reservations_ = 0;
   for (size_t d = 0; d < demands_.size(); ++d) {
     if (demands_[d].remaining > 0 && !demands_[d].got_some) wait_or_reserve(d);
   }
@@ -205,21 +140,28 @@ void Pass::wait_or_reserve(size_t order) {
     out_->again_in = std::min(out_->again_in.value_or(left), left);
     return;
   }
+  if (new_reservations_ >= kMaxNewReservations) {
+    out_->again_in = std::min(out_->again_in.value_or(kNextReservations), kNextReservations);
+    return;
+  }
+  ++new_reservations_;
   found->second.reserved = choose_reserved(key.second);
   for (WorkerId worker : found->second.reserved) rooms_.at(*rooms_.find(worker)).kept_for = key;
 }
 
 // The worker (or gang) that will have room soonest, as far as amounts tell.
-std::vector<WorkerId> Pass::choose_reserved(ClassId klass) const {
+std::vector<WorkerId> Pass::choose_reserved(ClassId klass) {
   const std::vector<VariantNeed>& variants = needs(klass);
   std::vector<WorkerId> out;
   if (variants[0].nodes > 0) {
-    for (size_t i : drain_order(variants[0], 1)) {
+    find_groups();
+    for (size_t i : drain_first(variants[0], 1)) {
       if (rooms_.at(i).kept_for || rooms_.at(i).worker->gang) return {};
       out.push_back(rooms_.at(i).worker->id);
     }
     return out;
   }
+  rooms_.work += rooms_.size() * 4;
   double least_missing = 2;
   std::optional<size_t> best;
   for (size_t i = 0; i < rooms_.size(); ++i) {

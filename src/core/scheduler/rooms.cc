@@ -13,24 +13,28 @@ void Rooms::open(const PlanInput& input) {
     if (input.closed.contains(id)) continue;
     Room& room = rooms_.emplace_back();
     room.worker = worker;
-    room.backlog = worker->backlog;
-    if (const auto life = remaining_life(*worker, input.now)) room.life = *life;
-    limit_watched(input, room);
-  }
-  add_columns(state.classes().resource_count());
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    Room& room = rooms_[i];
-    room.read = step_;
-    room.occupied = room.worker->gang.has_value();
-    room.no_backlog = room.worker->config->min_utilization > 0;
-    read_free(i);
-    for (size_t r = 0; r < total_.size(); ++r) {
-      total_[r][i] = int64_t(room.worker->total.at(ResourceIndex(r)).scaled);
-      sums_[r] += double(total_[r][i]);
+    read_room(input, room);
+    for (const WorkerState::BacklogOf& of : worker->backlog_of) {
+      if (of.count > 0) backlogs_.emplace_back(of.priority, rooms_.size() - 1);
     }
   }
+  std::sort(backlogs_.begin(), backlogs_.end(), std::greater<>());
+  stale_.assign((rooms_.size() + kBlock - 1) / kBlock, true);
+  add_columns(state.classes().resource_count());
+  for (size_t i = 0; i < rooms_.size(); ++i) read_free(i);
   available_ = free_;
-  read_usage(state);
+  read_totals();
+}
+
+void Rooms::read_room(const PlanInput& input, Room& room) {
+  const WorkerState& worker = *room.worker;
+  room.read = step_;
+  room.occupied = worker.gang.has_value();
+  room.backlog = worker.backlog;
+  room.least_use = worker.config->min_utilization > 0;
+  any_least_use_ = any_least_use_ || room.least_use;
+  if (const auto life = remaining_life(worker, input.now)) room.life = *life;
+  limit_watched(input, room);
 }
 
 void Rooms::limit_watched(const PlanInput& input, Room& room) {
@@ -40,44 +44,31 @@ void Rooms::limit_watched(const PlanInput& input, Room& room) {
 }
 
 void Rooms::add_columns(size_t resources) {
-  for (auto* columns : {&free_, &available_, &total_, &lower_}) {
-    while (columns->size() < resources) columns->emplace_back(rooms_.size());
+  const size_t padded = stale_.size() * kBlock;
+  for (auto* columns : {&free_, &available_, &total_}) {
+    while (columns->size() < resources) columns->emplace_back(padded);
   }
-  while (cap_.size() < resources) cap_.emplace_back(rooms_.size(), kNoCap);
+  while (cap_.size() < resources) cap_.emplace_back(padded, kNoCap);
+  while (bound_.size() < resources) bound_.emplace_back(stale_.size());
+  while (without_.size() < resources) without_.emplace_back(stale_.size(), ~uint64_t{0});
   sums_.resize(resources);
 }
 
-void Rooms::read_usage(const State& state) {
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    for (const WorkerState::InUse& use : rooms_[i].worker->in_use) {
-      Holders& holders = holders_[use.klass];
-      if (!holders.empty() && holders.back().first == i) {
-        holders.back().second += use.count;
-      } else {
-        holders.emplace_back(i, use.count);
-      }
-      for (const VariantNeed::Item& item : state.classes().needs(use.klass)[use.variant].items) {
-        const int64_t each = item.all ? total(i, item.resource) : int64_t(item.amount.scaled);
-        const int64_t amount = each * int64_t{use.count};
-        usage_.push_back({use.priority, item.resource, i, amount});
-        lower_[item.resource][i] += amount;
-      }
+void Rooms::read_totals() {
+  for (ResourceIndex r = 0; r < total_.size(); ++r) {
+    for (size_t i = 0; i < rooms_.size(); ++i) {
+      const auto total = int64_t(rooms_[i].worker->total.at(r).scaled);
+      total_[r][i] = total;
+      sums_[r] += double(total);
+      if (total > 0) without_[r][i / kBlock] &= ~(uint64_t{1} << (i % kBlock));
     }
   }
-  std::stable_sort(usage_.begin(), usage_.end(),
-                   [](const Usage& a, const Usage& b) { return a.priority > b.priority; });
-}
-
-const Rooms::Holders& Rooms::holders(ClassId klass) const {
-  static const Holders kNone;
-  const auto found = holders_.find(klass);
-  return found == holders_.end() ? kNone : found->second;
 }
 
 void Rooms::read_free(size_t i) {
-  const bool none = rooms_[i].closed || rooms_[i].gang || rooms_[i].occupied;
-  for (size_t r = 0; r < free_.size(); ++r)
-    free_[r][i] = none ? 0 : int64_t(rooms_[i].worker->free.at(ResourceIndex(r)).scaled);
+  const bool none = rooms_[i].closed || rooms_[i].gang || rooms_[i].occupied || rooms_[i].most == 0;
+  for (ResourceIndex r = 0; r < free_.size(); ++r)
+    free_[r][i] = none ? 0 : int64_t(rooms_[i].worker->free.at(r).scaled);
 }
 
 void Rooms::next_step(const PlanInput& input) {
@@ -87,29 +78,33 @@ void Rooms::next_step(const PlanInput& input) {
 
 void Rooms::read_again(const PlanInput& input, size_t i) {
   Room& room = rooms_[i];
+  work += kRoomWork;
   room.read = step_;
   if (!room.worker->alive() || input.closed.contains(room.worker->id)) room.closed = true;
+  // What was placed where a least utilisation holds is not in the state before the end of the pass.
+  if (room.least_use && !room.closed) return;
   room.occupied = room.worker->gang.has_value();
   room.backlog = room.worker->backlog;
   limit_watched(input, room);  // may have begun since
   read_free(i);
-  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
-  if (!room.closed) subtract_backlog(input.state, i);
-  limit_by_cap(i);
+  read_available(input.state, i);
 }
 
 void Rooms::set_priority(const State& state, int32_t priority) {
   priority_ = priority;
-  for (; next_usage_ < usage_.size() && usage_[next_usage_].priority >= priority; ++next_usage_) {
-    const Usage& use = usage_[next_usage_];
-    lower_[use.resource][use.room] -= use.amount;
+  for (; next_backlog_ < backlogs_.size() && backlogs_[next_backlog_].first >= priority; ++next_backlog_) {
+    const size_t i = backlogs_[next_backlog_].second;
+    if (rooms_[i].closed) continue;
+    read_available(state, i);
+    work += kRoomWork;
   }
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    if (rooms_[i].closed || rooms_[i].backlog == 0) continue;
-    for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
-    subtract_backlog(state, i);
-    limit_by_cap(i);
-  }
+}
+
+void Rooms::read_available(const State& state, size_t i) {
+  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
+  if (!rooms_[i].closed) subtract_backlog(state, i);
+  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = std::min(available_[r][i], cap_[r][i]);
+  stale_[i / kBlock] = true;
 }
 
 void Rooms::subtract_backlog(const State& state, size_t i) {
@@ -130,8 +125,46 @@ void Rooms::subtract_backlog(const State& state, size_t i) {
   }
 }
 
-void Rooms::limit_by_cap(size_t i) {
-  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = std::min(available_[r][i], cap_[r][i]);
+// --- looking ----------------------------------------------------------------------------------------------
+
+void Rooms::find_bounds(size_t block) {
+  for (size_t r = 0; r < available_.size(); ++r) {
+    const int64_t* column = available_[r].data() + block * kBlock;
+    int64_t most = 0;
+    for (size_t k = 0; k < kBlock; ++k) most = std::max(most, column[k]);
+    bound_[r][block] = most;
+  }
+  stale_[block] = false;
+  work += kScanWork;
+}
+
+uint64_t Rooms::fitting(size_t block, const VariantNeed& need) {
+  if (stale_[block]) find_bounds(block);
+  work += kBlockWork;
+  const auto least = [](const VariantNeed::Item& item) {
+    return item.all ? int64_t{1} : int64_t(item.amount.scaled);
+  };
+  for (const VariantNeed::Item& item : need.items) {
+    if (bound_[item.resource][block] < least(item)) return 0;
+  }
+  const size_t rooms = std::min(kBlock, rooms_.size() - block * kBlock);
+  uint64_t bits = rooms == kBlock ? ~uint64_t{0} : (uint64_t{1} << rooms) - 1;
+  for (const VariantNeed::Item& item : need.items) {
+    const int64_t* column = available_[item.resource].data() + block * kBlock;
+    const int64_t asked = least(item);
+    uint64_t enough = 0;
+    for (size_t k = 0; k < kBlock; ++k) enough |= uint64_t{column[k] >= asked} << k;
+    bits &= enough;
+    work += kScanWork;
+    if (bits == 0) return 0;
+  }
+  return bits;
+}
+
+uint64_t Rooms::without(size_t block, const std::vector<ResourceIndex>& resources) const {
+  uint64_t bits = ~uint64_t{0};
+  for (ResourceIndex r : resources) bits &= without_[r][block];
+  return bits;
 }
 
 uint64_t Rooms::fit(size_t i, const VariantNeed& need) const {
@@ -175,16 +208,21 @@ void Rooms::take(size_t i, const VariantNeed& need, uint64_t n) {
     available_[item.resource][i] -= amount;
     if (cap_[item.resource][i] != kNoCap) cap_[item.resource][i] -= amount;
   }
+  stale_[i / kBlock] = true;
 }
 
 void Rooms::set_cap(size_t i, ResourceIndex r, int64_t most) {
   most = std::max<int64_t>(most, 0);
-  cap_[r][i] = std::min(cap_[r][i], most);
-  available_[r][i] = std::min(available_[r][i], cap_[r][i]);
+  if (most >= cap_[r][i]) return;
+  cap_[r][i] = most;
+  if (available_[r][i] <= most) return;
+  available_[r][i] = most;
+  stale_[i / kBlock] = true;
 }
 
 void Rooms::empty(size_t i) {
   for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i] = 0;
+  stale_[i / kBlock] = true;
 }
 
 uint64_t Rooms::in_use(const WorkerState& worker, ClassId klass) {

@@ -1,12 +1,11 @@
 // The workers while a pass is made: what each has free, and how much of it the class at hand may take. Kept
-// by resource, so that looking at all workers for one class is one walk over a few columns.
+// by resource, so that looking at all workers for one class is one walk over a few columns; and in blocks
+// with an upper bound each, so that most of that walk is left out.
 #pragma once
 
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,9 +21,9 @@ struct Room {
   bool closed = false;
   bool gang = false;                           // taken by a multi-node task of this pass
   bool occupied = false;                       // has one since before
-  bool no_backlog = false;                     // has a least utilisation
-  uint64_t read = 0;                           // the step in which its amounts were read
+  bool least_use = false;                      // has a least utilisation
   bool fresh = true;                           // nothing was placed here by this pass
+  uint32_t read = 0;                           // the step in which its amounts were read
   std::optional<int32_t> capped_by;            // the highest priority that keeps something of it for itself
   std::optional<Scheduler::WaitKey> kept_for;  // a reservation
 
@@ -35,6 +34,11 @@ struct Room {
 class Rooms {
  public:
   static constexpr int64_t kNoCap = std::numeric_limits<int64_t>::max();
+  static constexpr size_t kBlock = 64;
+  // What looking costs, in units of Scheduler::kStepWork.
+  static constexpr uint64_t kBlockWork = 1;
+  static constexpr uint64_t kScanWork = 20;
+  static constexpr uint64_t kRoomWork = 10;
 
   void open(const PlanInput& input);
   // The state may have moved on since the last step: what a room has is read anew when it is used next.
@@ -52,8 +56,13 @@ class Rooms {
   [[nodiscard]] int64_t total(size_t i, ResourceIndex r) const { return total_[r][i]; }
   [[nodiscard]] int64_t free(size_t i, ResourceIndex r) const { return free_[r][i]; }
   [[nodiscard]] int64_t available(size_t i, ResourceIndex r) const { return available_[r][i]; }
-  [[nodiscard]] const std::vector<int64_t>& available(ResourceIndex r) const { return available_[r]; }
-  [[nodiscard]] bool capped(size_t i, ResourceIndex r) const { return cap_[r][i] != kNoCap; }
+  [[nodiscard]] int64_t cap(size_t i, ResourceIndex r) const { return cap_[r][i]; }
+
+  [[nodiscard]] size_t blocks() const { return stale_.size(); }
+  // Rooms of this block, as bits, in which one task of the variant may start now as far as amounts tell.
+  [[nodiscard]] uint64_t fitting(size_t block, const VariantNeed& need);
+  // Rooms of this block, as bits, that have none of these resources at all.
+  [[nodiscard]] uint64_t without(size_t block, const std::vector<ResourceIndex>& resources) const;
   // How many tasks of the variant may start here now.
   [[nodiscard]] uint64_t fit(size_t i, const VariantNeed& need) const;
   // How many fit into an empty worker.
@@ -66,44 +75,42 @@ class Rooms {
   void set_cap(size_t i, ResourceIndex r, int64_t most);
   // Nothing of it is available any more.
   void empty(size_t i);
-  // What tasks of lower priorities than the one looked at held when the pass began.
-  [[nodiscard]] int64_t lower(size_t i, ResourceIndex r) const { return lower_[r][i]; }
-  // Rooms, ascending, in which tasks of the class held resources when the pass began, and how many.
-  using Holders = std::vector<std::pair<size_t, uint32_t>>;
-  [[nodiscard]] const Holders& holders(ClassId klass) const;
   // Tasks of a class that hold resources there, as the state knows.
   [[nodiscard]] static uint64_t in_use(const WorkerState& worker, ClassId klass);
   [[nodiscard]] std::optional<size_t> find(WorkerId worker) const;
   [[nodiscard]] size_t resources() const { return free_.size(); }
   // Sum of the totals of all workers.
   [[nodiscard]] double sum_of(ResourceIndex r) const { return sums_[r]; }
+  [[nodiscard]] bool any_least_use() const { return any_least_use_; }
+
+  // Work done since somebody set this to 0.
+  uint64_t work = 0;
 
  private:
   static void limit_watched(const PlanInput& input, Room& room);
   void add_columns(size_t resources);
+  void read_room(const PlanInput& input, Room& room);
   void read_again(const PlanInput& input, size_t i);
-  void read_usage(const State& state);
   void read_free(size_t i);
-  void limit_by_cap(size_t i);
+  void read_totals();
+  void read_available(const State& state, size_t i);
   void subtract_backlog(const State& state, size_t i);
+  void find_bounds(size_t block);
 
   std::vector<Room> rooms_;                      // by worker id
-  std::vector<std::vector<int64_t>> free_;       // by resource, then room
+  std::vector<std::vector<int64_t>> free_;       // by resource, then room, to the end of the last block
   std::vector<std::vector<int64_t>> available_;  // free without the backlog, within the cap
   std::vector<std::vector<int64_t>> cap_;
   std::vector<std::vector<int64_t>> total_;
-  std::vector<std::vector<int64_t>> lower_;
-  struct Usage {
-    int32_t priority;
-    ResourceIndex resource;
-    size_t room;
-    int64_t amount;
-  };
-  std::vector<Usage> usage_;  // by falling priority
-  size_t next_usage_ = 0;     // the first that still counts as lower
-  std::map<ClassId, Holders> holders_;
-  uint64_t step_ = 1;
+  std::vector<std::vector<int64_t>> bound_;     // by resource, then block: no room has more available
+  std::vector<std::vector<uint64_t>> without_;  // by resource, then block: rooms that have none in total
+  std::vector<bool> stale_;                     // by block: its bounds may be lower by now
   std::vector<double> sums_;
+  // Backlogs by falling priority, and the first of them that is not counted yet.
+  std::vector<std::pair<int32_t, size_t>> backlogs_;
+  size_t next_backlog_ = 0;
+  uint32_t step_ = 1;
+  bool any_least_use_ = false;
   std::optional<int32_t> priority_;
 };
 

@@ -18,5 +18,12 @@ inline constexpr Duration kRetractAfter = 20ms;
 inline constexpr Duration kPatience = 10s;
 // Combinations of variants that are compared on one worker at most; beyond that, the densest goes first.
 inline constexpr uint64_t kMaxCombinations = 20'000;
+// The same for one class on all workers together; workers that are alike count as one.
+inline constexpr uint64_t kMaxCombinationsOfAll = 200'000;
+// Up to so many classes times workers, what fits is counted worker by worker to find out what is urgent.
+inline constexpr size_t kExactPlaces = 20'000;
+// New reservations in one pass and priority; finding a worker for one takes a look at all of them.
+inline constexpr size_t kMaxNewReservations = 4;
+inline constexpr Duration kNextReservations = 50ms;
 
 }  // namespace hq

@@ -2,6 +2,7 @@
 // resources that it uses; tasks are spread over workers and variants so that the sum is greatest. Ties: more
 // tasks, then the earlier variant, then the lower worker id.
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <queue>
 
@@ -16,6 +17,10 @@ namespace {
 constexpr double kPerTask = 1e-9;
 constexpr double kSame = 1e-12;
 
+bool asks_for_all(const VariantNeed& need) {
+  return std::any_of(need.items.begin(), need.items.end(), [](const auto& item) { return item.all; });
+}
+
 }  // namespace
 
 double Pass::value_of(size_t room, ClassId klass, size_t variant) const {
@@ -29,16 +34,77 @@ double Pass::value_of(size_t room, ClassId klass, size_t variant) const {
   return value * double(in_->state.classes().request(klass).variants[variant].weight) / 10'000.0;
 }
 
-// For each number of tasks up to `most`, the best use of the room by at most so many; empty when none fits.
-// By the number of tasks.
-std::vector<Pass::Choice> Pass::choices(size_t i, const Demand& demand, uint64_t most) {
+bool Pass::place_variants(Demand& demand) {
+  if (next_block_ == 0) {
+    offers_.clear();
+    choices_.clear();
+    known_choices_.clear();
+    combinations_ = 0;
+    only_variant_ = one_variant_for_all(demand);
+  }
+  if (only_variant_) return place_variant(demand, *only_variant_);
+  if (!gather_offers(demand)) return false;
+  accept_offers(demand);
+  return true;
+}
+
+// The most valuable variant, if there is room for all tasks in it: nothing is better then.
+std::optional<uint8_t> Pass::one_variant_for_all(const Demand& demand) {
+  const std::vector<VariantNeed>& variants = needs(demand.klass);
+  if (std::any_of(variants.begin(), variants.end(), asks_for_all)) return std::nullopt;
+  size_t best = 0;
+  for (size_t v = 1; v < variants.size(); ++v) {
+    if (value_of(0, demand.klass, v) > value_of(0, demand.klass, best) + kSame) best = v;
+  }
+  uint64_t room = 0;
+  for (size_t block = 0; block < rooms_.blocks() && room < demand.remaining; ++block) {
+    for (uint64_t bits = rooms_.fitting(block, variants[best]); bits != 0; bits &= bits - 1)
+      room += room_for(block * Rooms::kBlock + size_t(std::countr_zero(bits)), demand, variants[best]);
+  }
+  if (room < demand.remaining) return std::nullopt;
+  return uint8_t(best);
+}
+
+bool Pass::gather_offers(Demand& demand) {
+  while (next_block_ < rooms_.blocks()) {
+    const size_t block = next_block_++;
+    uint64_t bits = 0;
+    for (const VariantNeed& need : needs(demand.klass)) bits |= rooms_.fitting(block, need);
+    for (; bits != 0; bits &= bits - 1)
+      look_at_variants(block * Rooms::kBlock + size_t(std::countr_zero(bits)), demand);
+    if (is_spent()) return false;
+  }
+  return true;
+}
+
+void Pass::look_at_variants(size_t i, Demand& demand) {
+  const std::vector<VariantNeed>& variants = needs(demand.klass);
+  const uint64_t most = std::min({demand.remaining, rooms_.at(i).most, uint64_t{UINT32_MAX}});
+  std::vector<uint64_t> fits;
+  std::vector<int64_t> key;
+  for (const VariantNeed& need : variants) {
+    fits.push_back(std::min(room_for(i, demand, need), most));
+    key.push_back(int64_t(fits.back()));
+    for (const VariantNeed::Item& item : need.items) {
+      key.push_back(rooms_.available(i, item.resource));
+      if (item.all) key.push_back(rooms_.total(i, item.resource));
+    }
+  }
+  rooms_.work += Rooms::kRoomWork;
+  if (std::all_of(fits.begin(), fits.end(), [](uint64_t n) { return n == 0; })) return;
+  const auto [known, is_new] = known_choices_.emplace(std::move(key), choices_.size());
+  if (is_new) choices_.push_back(choices_of(i, demand, fits, most));
+  offers_.push_back({i, known->second});
+}
+
+// For each number of tasks up to `most`, the best use of the room by at most so many. By the number of tasks.
+std::vector<Pass::Choice> Pass::choices_of(size_t i, const Demand& demand, const std::vector<uint64_t>& fits,
+                                           uint64_t most) {
   const std::vector<VariantNeed>& variants = needs(demand.klass);
   const size_t n = variants.size();
-  std::vector<uint64_t> fits(n);
   std::vector<double> values(n);
   uint64_t combinations = 1;
   for (size_t v = 0; v < n; ++v) {
-    fits[v] = std::min(room_for(i, demand, variants[v]), most);
     values[v] = value_of(i, demand.klass, v) + kPerTask;
     combinations = std::min<uint64_t>(combinations * (fits[v] + 1), UINT32_MAX);
   }
@@ -82,9 +148,7 @@ std::vector<Pass::Choice> Pass::choices(size_t i, const Demand& demand, uint64_t
     }
     counts[v] = 0;
   };
-  if (combinations <= kMaxCombinations) {
-    search(0, 0, 0);
-  } else {
+  const auto densest_first = [&] {
     std::vector<size_t> order(n);
     for (size_t v = 0; v < n; ++v) order[v] = v;
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -103,6 +167,14 @@ std::vector<Pass::Choice> Pass::choices(size_t i, const Demand& demand, uint64_t
       value += double(fit) * values[v];
       tasks += fit;
     }
+  };
+  if (combinations <= std::min(kMaxCombinations, kMaxCombinationsOfAll - combinations_)) {
+    combinations_ += combinations;
+    rooms_.work += 4 * combinations;
+    search(0, 0, 0);
+  } else {
+    densest_first();
+    rooms_.work += 10 * best.size();
   }
   // "At most": fewer tasks may be worth more.
   for (size_t k = 1; k < best.size(); ++k) {
@@ -111,28 +183,9 @@ std::vector<Pass::Choice> Pass::choices(size_t i, const Demand& demand, uint64_t
   return best;
 }
 
-void Pass::place_variants(Demand& demand) {
-  const std::vector<VariantNeed>& variants = needs(demand.klass);
-  ++work_;
-  if (std::all_of(variants.begin(), variants.end(), [&](const auto& need) { return hopeless(need); })) return;
-  work_ += open_.size();
-  struct Offer {
-    size_t room;
-    std::vector<Choice> choices;
-    uint64_t taken = 0;  // index into choices
-  };
-  std::vector<Offer> offers;
-  uint64_t wanted = 0;
-  for (size_t i : open_) {
-    const bool any = std::any_of(variants.begin(), variants.end(),
-                                 [&](const auto& need) { return room_for(i, demand, need) > 0; });
-    if (!any) continue;
-    const uint64_t most = std::min({demand.remaining, rooms_.at(i).most, uint64_t{UINT32_MAX}});
-    offers.push_back({i, choices(i, demand, most), 0});
-    work_ += offers.back().choices.size() + 8;
-    wanted += offers.back().choices.size() - 1;
-  }
-  // The next step of an offer: up to the number of tasks with the best value for each further task.
+// Tasks go where each further one adds most; each offer is taken up to the number of tasks with the best
+// value for each of them.
+void Pass::select(uint64_t tasks) {
   struct Next {
     double slope;
     size_t offer;
@@ -142,38 +195,46 @@ void Pass::place_variants(Demand& demand) {
     }
   };
   std::priority_queue<Next> queue;
-  uint64_t left = demand.remaining;
   const auto push = [&](size_t o) {
-    const Offer& offer = offers[o];
-    const uint64_t end = std::min<uint64_t>(offer.choices.size() - 1, offer.taken + left);
+    const Offer& offer = offers_[o];
+    const std::vector<Choice>& choices = choices_[offer.choices];
+    const uint64_t end = std::min<uint64_t>(choices.size() - 1, offer.taken + tasks);
     std::optional<Next> next;
     for (uint64_t k = offer.taken + 1; k <= end; ++k) {
-      const double slope =
-          (offer.choices[k].value - offer.choices[offer.taken].value) / double(k - offer.taken);
+      const double slope = (choices[k].value - choices[offer.taken].value) / double(k - offer.taken);
       if (slope > kSame && (!next || slope >= next->slope - kSame)) next = Next{slope, o, k};
     }
     if (next) queue.push(*next);
   };
-  if (wanted <= left) {
-    for (Offer& offer : offers) offer.taken = offer.choices.size() - 1;
-  } else {
-    for (size_t o = 0; o < offers.size(); ++o) push(o);
-    while (left > 0 && !queue.empty()) {
-      const Next next = queue.top();
-      queue.pop();
-      Offer& offer = offers[next.offer];
-      const uint64_t to = std::min(next.to, offer.taken + left);
-      left -= offer.choices[to].tasks - offer.choices[offer.taken].tasks;
-      offer.taken = to;
-      push(next.offer);
-    }
+  for (size_t o = 0; o < offers_.size(); ++o) push(o);
+  while (tasks > 0 && !queue.empty()) {
+    const Next next = queue.top();
+    queue.pop();
+    Offer& offer = offers_[next.offer];
+    const std::vector<Choice>& choices = choices_[offer.choices];
+    const uint64_t to = std::min(next.to, offer.taken + tasks);
+    tasks -= choices[to].tasks - choices[offer.taken].tasks;
+    offer.taken = to;
+    push(next.offer);
   }
-  for (const Offer& offer : offers) {
-    const Choice& choice = offer.choices[offer.taken];
+}
+
+void Pass::accept_offers(Demand& demand) {
+  uint64_t wanted = 0;
+  for (const Offer& offer : offers_) wanted += choices_[offer.choices].size() - 1;
+  if (wanted > demand.remaining) {
+    select(demand.remaining);
+  } else {
+    for (Offer& offer : offers_) offer.taken = choices_[offer.choices].size() - 1;
+  }
+  for (const Offer& offer : offers_) {
+    const Choice& choice = choices_[offer.choices][offer.taken];
     for (size_t v = 0; v < choice.counts.size(); ++v) {
       if (choice.counts[v] == 0) continue;
-      rooms_.take(offer.room, variants[v], choice.counts[v]);
-      put(offer.room, demand, uint8_t(v), choice.counts[v], true);
+      // What was looked at in an earlier step may have changed.
+      const uint64_t n =
+          std::min<uint64_t>(choice.counts[v], room_for(offer.room, demand, needs(demand.klass)[v]));
+      if (n > 0) take(offer.room, demand, uint8_t(v), n);
     }
   }
 }

@@ -33,7 +33,7 @@ struct World {
     return id;
   }
   Placement schedule() {
-    Placement placement = plan({state, now, none, none});
+    Placement placement = Scheduler().step({state, now, none, none}, Scheduler::kWholePass);
     for (const Placed& placed : placement.placed) {
       auto ranges = pick(state, placed);
       if (!ranges.empty()) apply(TasksAssigned{placed.worker, ranges});

@@ -1,0 +1,123 @@
+// What classes that wait keep from lower priorities: of each worker that could run them, room by room.
+#include <algorithm>
+
+#include "core/scheduler/pass.h"
+
+namespace hq {
+
+namespace {
+
+// A room that is shut is looked at for so many variants at most: one that could run there is mostly among
+// them.
+constexpr size_t kLooks = 16;
+
+}  // namespace
+
+void Pass::keep_for_gang(const Demand& demand) {
+  if (demand.remaining == 0 || needs(demand.klass)[0].nodes == 0) return;
+  find_groups();
+  for (size_t i : drain_first(needs(demand.klass)[0], demand.remaining)) {
+    Room& room = rooms_.at(i);
+    room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
+    for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
+  }
+}
+
+void Pass::prepare_keep() {
+  keepers_.clear();
+  for (size_t d = 0; d < demands_.size(); ++d) {
+    if (demands_[d].remaining == 0) continue;
+    for (const VariantNeed& need : needs(demands_[d].klass)) {
+      if (need.nodes == 0) keepers_.push_back({d, &need});
+    }
+  }
+  for (const auto& [room, placed] : held_back_) {
+    if (placed.priority == *priority_) put_.push_back({room, order_of_[placed.klass.value], placed.count});
+  }
+  std::sort(put_.begin(), put_.end(), [](const Put& a, const Put& b) { return a.room < b.room; });
+  held_.assign(demands_.size(), 0);
+  lower_.assign(rooms_.resources(), 0);
+  rooms_.work += demands_.size();
+}
+
+// False when the step is spent before all rooms were seen.
+bool Pass::keep_from_lower() {
+  if (keepers_.empty()) return true;
+  while (next_ < rooms_.size()) {
+    keep_in(next_++);
+    ++rooms_.work;
+    if (is_spent()) return next_ == rooms_.size();
+  }
+  return true;
+}
+
+void Pass::keep_in(size_t i) {
+  if (rooms_.at(i).closed) return;
+  if (is_shut(i)) return mark_shut(i);
+  rooms_.touch(*in_, i);
+  count_holders(i);
+  Room& room = rooms_.at(i);
+  for (const Keeper& keeper : keepers_) {
+    rooms_.work += 3;
+    const uint64_t most = rooms_.fit_total(i, *keeper.need);
+    if (most == 0) continue;
+    room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
+    cap_for(keeper, i, most);
+    if (is_shut(i)) break;
+  }
+  forget_holders(i);
+}
+
+// Nothing can be placed in a room that is shut; but its backlog is none of lower priorities either when one
+// of these classes could run there.
+void Pass::mark_shut(size_t i) {
+  Room& room = rooms_.at(i);
+  if (room.capped_by) return;
+  for (size_t k = 0; k < std::min(kLooks, keepers_.size()); ++k) {
+    rooms_.work += 2;
+    if (rooms_.fit_total(i, *keepers_[k].need) == 0) continue;
+    room.capped_by = *priority_;
+    return;
+  }
+}
+
+// Who holds what of the room: how many tasks of each class that waits, and what lower priorities have.
+void Pass::count_holders(size_t i) {
+  for (const WorkerState::InUse& use : rooms_.at(i).worker->in_use) {
+    if (const size_t d = order_of(use.klass); d != kNoOrder) held_[d] += use.count;
+    if (use.priority >= *priority_) continue;
+    for (const VariantNeed::Item& item : needs(use.klass)[use.variant].items) {
+      const int64_t each = item.all ? rooms_.total(i, item.resource) : int64_t(item.amount.scaled);
+      lower_[item.resource] += each * int64_t{use.count};
+    }
+  }
+  const auto first = std::lower_bound(put_.begin(), put_.end(), i,
+                                      [](const Put& put, size_t room) { return put.room < room; });
+  for (auto put = first; put != put_.end() && put->room == i; ++put) held_[put->demand] += put->count;
+}
+
+void Pass::forget_holders(size_t i) {
+  for (const WorkerState::InUse& use : rooms_.at(i).worker->in_use) {
+    if (const size_t d = order_of(use.klass); d != kNoOrder) held_[d] = 0;
+  }
+  const auto first = std::lower_bound(put_.begin(), put_.end(), i,
+                                      [](const Put& put, size_t room) { return put.room < room; });
+  for (auto put = first; put != put_.end() && put->room == i; ++put) held_[put->demand] = 0;
+  std::fill(lower_.begin(), lower_.end(), 0);
+}
+
+// Lower priorities may have, of what is free, what is left beside as many of these tasks as wait; and in any
+// case the part of the worker that these could not use when they had all of it.
+void Pass::cap_for(const Keeper& keeper, size_t i, uint64_t most) {
+  const uint64_t held = held_[keeper.demand];
+  const uint64_t wanted = std::min(most, held + demands_[keeper.demand].remaining) - std::min(most, held);
+  for (const VariantNeed::Item& item : keeper.need->items) {
+    const int64_t total = rooms_.total(i, item.resource);
+    const int64_t each = item.all ? total : int64_t(item.amount.scaled);
+    const int64_t beside = rooms_.free(i, item.resource) - each * int64_t(wanted);
+    const int64_t never_used = total - each * int64_t(most) - lower_[item.resource];
+    rooms_.set_cap(i, item.resource, std::max(beside, never_used));
+  }
+}
+
+}  // namespace hq
