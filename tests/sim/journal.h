@@ -20,6 +20,7 @@ class SlowJournal final : public Journal {
 
   // How long a commit takes at most from now on.
   void set_most(Duration most) { most_ = most; }
+  [[nodiscard]] Duration most() const { return most_; }
   // Until then nothing can be written.
   void fail_until(TimePoint time) {
     fails_until_ = std::max(fails_until_, time);

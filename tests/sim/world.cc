@@ -15,6 +15,9 @@ namespace hq::sim {
 namespace {
 
 constexpr Duration kMostOffset = 1h;
+constexpr Duration kLeastWindow = 2s;  // two heartbeats of the machines
+constexpr Duration kTransit = 100ms;   // more than hello and welcome take besides
+constexpr const char* kTooLate = "The server has not answered for too long; tasks are stopped";
 
 }  // namespace
 
@@ -33,8 +36,8 @@ World::World(uint64_t seed, bool durable, uint32_t nodes, SuspectPolicy suspects
   log::configure({false, std::getenv("SIM_LOG") != nullptr ? std::getenv("SIM_LOG") : "error", false, true});
   log::set_sink([this](log::Level level, std::string_view line) {
     if (level != log::Level::kError) return;
-    for (const std::string& part : expected_errors_) {
-      if (line.find(part) != std::string_view::npos) return;
+    for (const auto& [part, until] : expected_errors_) {
+      if (now_ <= until && line.find(part) != std::string_view::npos) return;
     }
     rules_.broken("an error was logged: " + std::string(line));
   });
@@ -246,6 +249,19 @@ void World::cut_link(const Machine& machine) {
   // Both ends hear of it within milliseconds; to stop a program takes a second at most. Who can't come back
   // goes on until the end of its window.
   rules_.pardon_overlap(machine.index(), now_ + 1100ms + (patient_pardon_ ? window_ + 1s : 0s));
+}
+
+// A welcome waits for its commit. One that has waited for as long as the window comes too late: the lease
+// that it gives has ended.
+void World::fail_disk(Duration time) {
+  note("fail disk", time.count());
+  if (now_ >= disk_fails_until_) disk_failed_since_ = now_;
+  disk_fails_until_ = std::max(disk_fails_until_, now_ + time);
+  journal_->fail_until(disk_fails_until_);
+  const Duration window = durable_ ? std::max(window_, kLeastWindow) : kLeastWindow;
+  const Duration besides = kTransit + journal_->most();
+  if (disk_fails_until_ - disk_failed_since_ + besides >= window)
+    expect_error_until(kTooLate, disk_fails_until_ + besides);
 }
 
 void World::freeze_server(Duration time) {

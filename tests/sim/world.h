@@ -72,7 +72,7 @@ class World {
   void crash_at_commits(std::vector<uint64_t> commits_between, Duration most_down);
   // It ends in order, to come back.
   void leave_server(Duration down);
-  void fail_disk(Duration time) { journal_->fail_until(now_ + time); }
+  void fail_disk(Duration time);
   [[nodiscard]] bool durable() const { return durable_; }
   // Connections end while peers can't come back in time: see Rules::pardon_overlap.
   void pardon_for_whole_windows() { patient_pardon_ = true; }
@@ -82,7 +82,11 @@ class World {
   void replay_hello(const Machine& machine);
   // Sends a frame to the workers' port from a connection of its own.
   void send_as_worker(const std::string& node, Bytes frame);
-  void expect_error(const std::string& part) { expected_errors_.push_back(part); }
+  void expect_error(const std::string& part) { expect_error_until(part, TimePoint::max()); }
+  void expect_error_until(const std::string& part, TimePoint until) {
+    TimePoint& known = expected_errors_.try_emplace(part, until).first->second;
+    known = std::max(known, until);
+  }
 
   // --- judging
   // -----------------------------------------------------------------------------------------------
@@ -130,11 +134,13 @@ class World {
   uint64_t last_event_ = 0;
   std::map<std::pair<TimePoint, uint64_t>, std::function<void()>> events_;
   std::vector<ProgramModel> programs_;
-  std::vector<std::string> expected_errors_;
+  std::map<std::string, TimePoint> expected_errors_;  // and until when
 
   const bool durable_;
   const SuspectPolicy suspects_;
   Duration window_{0};
+  TimePoint disk_failed_since_{};
+  TimePoint disk_fails_until_{};
   bool patient_pardon_ = false;
   std::vector<uint64_t> crash_points_;  // the next one last
   uint64_t commits_at_crash_ = 0;

@@ -129,7 +129,6 @@ void noise(World& world, const Workload&) {
 }
 
 void failing_disk(World& world, const Workload&) {
-  expect_lost_server(world);  // a welcome may come too late
   now_and_then(world, 3, [&world] { world.fail_disk(world.between(100ms, 6s)); });
 }
 

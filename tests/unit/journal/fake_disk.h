@@ -1,9 +1,12 @@
 // A disk in memory that is as bad as real ones: it fails at the operation one asks for, a failed sync loses
-// its pages for good, and a crash keeps of what was not synced any prefix, the last write torn.
+// its pages for good, and a crash keeps of what was not synced any prefix, the last write torn. There are two
+// directories, "." and "d". test_disk_conformance.cc holds it to the real disk.
 #pragma once
 
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,6 +31,23 @@ class FakeDisk final : public Disk {
   void heal() {
     const std::lock_guard lock(mutex_);
     fail_at_ = 0;
+  }
+  // Whoever creates this file waits, until release().
+  void hold_create(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    held_path_ = path;
+  }
+  // Until somebody waits there.
+  void await_held() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return somebody_held_; });
+  }
+  void release() {
+    {
+      const std::lock_guard lock(mutex_);
+      held_path_.clear();
+    }
+    changed_.notify_all();
   }
   [[nodiscard]] uint64_t operations() const {
     const std::lock_guard lock(mutex_);
@@ -80,27 +100,37 @@ class FakeDisk final : public Disk {
   uint64_t free = uint64_t{1} << 40;
 
   // --- Disk ---
-  Result<std::unique_ptr<DiskFile>> open(const std::string& path, bool) override {
+  Result<std::unique_ptr<DiskFile>> open(const std::string& path, bool writable) override {
     const std::lock_guard lock(mutex_);
     if (auto failed = operation()) return *failed;
+    if (is_directory(path)) {
+      if (writable) return os_error(EISDIR);
+      return std::unique_ptr<DiskFile>(std::make_unique<Directory>());
+    }
     auto it = names_.find(path);
     if (it == names_.end()) return os_error(ENOENT);
-    return std::unique_ptr<DiskFile>(std::make_unique<File>(*this, it->second));
+    return std::unique_ptr<DiskFile>(std::make_unique<File>(*this, it->second, writable));
   }
   Result<std::unique_ptr<DiskFile>> create(const std::string& path) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (path == held_path_) {
+      somebody_held_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return held_path_.empty(); });
+    }
     if (auto failed = operation()) return *failed;
-    if (names_.contains(path)) return os_error(EEXIST);
+    if (names_.contains(path) || is_directory(path)) return os_error(EEXIST);
+    if (!is_directory(split_path(path).directory)) return os_error(ENOENT);
     auto inode = std::make_shared<Inode>();
     names_[path] = inode;
     unsynced_names_.push_back([=](Names& names) { names[path] = inode; });
-    return std::unique_ptr<DiskFile>(std::make_unique<File>(*this, inode));
+    return std::unique_ptr<DiskFile>(std::make_unique<File>(*this, inode, true));
   }
   Result<void> rename(const std::string& from, const std::string& to) override {
     const std::lock_guard lock(mutex_);
     if (auto failed = operation()) return *failed;
     auto it = names_.find(from);
-    if (it == names_.end()) return os_error(ENOENT);
+    if (it == names_.end() || !is_directory(split_path(to).directory)) return os_error(ENOENT);
     auto inode = it->second;
     names_.erase(it);
     names_[to] = inode;
@@ -117,9 +147,10 @@ class FakeDisk final : public Disk {
     unsynced_names_.push_back([=](Names& names) { names.erase(path); });
     return {};
   }
-  Result<void> sync_directory(const std::string&) override {
+  Result<void> sync_directory(const std::string& path) override {
     const std::lock_guard lock(mutex_);
     if (auto failed = operation()) return *failed;
+    if (!is_directory(path)) return os_error(ENOENT);
     for (Change& change : unsynced_names_) change(durable_names_);
     unsynced_names_.clear();
     return {};
@@ -128,6 +159,7 @@ class FakeDisk final : public Disk {
   Result<std::vector<std::string>> list(const std::string& path) override {
     const std::lock_guard lock(mutex_);
     if (auto failed = operation()) return *failed;
+    if (!is_directory(path)) return os_error(ENOENT);
     std::vector<std::string> out;
     for (const auto& [name, inode] : names_) {
       const SplitPath split = split_path(name);
@@ -152,7 +184,8 @@ class FakeDisk final : public Disk {
 
   class File final : public DiskFile {
    public:
-    File(FakeDisk& disk, std::shared_ptr<Inode> inode) : disk_(disk), inode_(std::move(inode)) {}
+    File(FakeDisk& disk, std::shared_ptr<Inode> inode, bool writable)
+        : disk_(disk), inode_(std::move(inode)), writable_(writable) {}
     Result<size_t> read_at(uint64_t offset, char* to, size_t size) override {
       const std::lock_guard lock(disk_.mutex_);
       if (auto failed = disk_.operation()) return *failed;
@@ -163,6 +196,7 @@ class FakeDisk final : public Disk {
     }
     Result<void> write_at(uint64_t offset, BytesView bytes) override {
       const std::lock_guard lock(disk_.mutex_);
+      if (!writable_) return os_error(EBADF);
       if (auto failed = disk_.operation()) {
         write({offset, Bytes(bytes.substr(0, bytes.size() / 2)), {}});  // some of it was
         return *failed;
@@ -189,6 +223,7 @@ class FakeDisk final : public Disk {
     }
     Result<void> truncate(uint64_t size) override {
       const std::lock_guard lock(disk_.mutex_);
+      if (!writable_) return os_error(EINVAL);
       if (auto failed = disk_.operation()) return *failed;
       write({0, {}, size});
       return {};
@@ -205,7 +240,20 @@ class FakeDisk final : public Disk {
     }
     FakeDisk& disk_;
     std::shared_ptr<Inode> inode_;
+    bool writable_;
   };
+
+  // As one that was opened for reading.
+  class Directory final : public DiskFile {
+   public:
+    Result<size_t> read_at(uint64_t, char*, size_t) override { return os_error(EISDIR); }
+    Result<void> write_at(uint64_t, BytesView) override { return os_error(EBADF); }
+    Result<void> sync() override { return {}; }
+    Result<bool> reserve(uint64_t) override { return os_error(EBADF); }
+    Result<void> truncate(uint64_t) override { return os_error(EINVAL); }
+    Result<uint64_t> size() override { return os_error(EISDIR); }
+  };
+  static bool is_directory(const std::string& path) { return path == "." || path == "d"; }
 
   static void put(Bytes& content, const Write& write) {
     if (write.cut) return content.resize(*write.cut);
@@ -221,6 +269,9 @@ class FakeDisk final : public Disk {
   }
 
   mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string held_path_;
+  bool somebody_held_ = false;
   Names names_;
   Names durable_names_;
   std::vector<Change> unsynced_names_;
