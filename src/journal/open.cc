@@ -76,6 +76,15 @@ Result<bool> is_fresh(Disk& disk, const std::string& path) {
   return *size == 0;
 }
 
+// Of a server that is dead: what it had reserved may be what fills the disk now.
+void give_back_reserve(Disk& disk, const std::string& path) {
+  auto names = journal_files(disk, path);
+  if (!names || names->empty()) return;
+  auto file = disk.open(names->back().path, true);
+  auto size = file ? (*file)->size() : Result<uint64_t>(file.error());
+  if (size) (void)(*file)->truncate(*size);  // if it fails, so does what needs the room
+}
+
 }  // namespace
 
 Result<OpenedJournal> open_journal_on(Disk& disk, FileJournalOptions options, const Ownership& ownership) {
@@ -127,7 +136,12 @@ Result<OpenedJournal> open_journal(const std::string& path, const JournalOptions
   Ownership ownership;
   ownership.earlier_epoch = owner->earlier_epoch();
   ownership.may_have_rival = owner->may_have_rival();
-  ownership.begin = [&](uint64_t epoch) { return owner->begin(epoch); };
+  ownership.begin = [&](uint64_t epoch) {
+    auto begun = owner->begin(epoch);
+    if (begun || ownership.may_have_rival) return begun;
+    give_back_reserve(system_disk(), path);
+    return owner->begin(epoch);
+  };
   writer.still_owner = [owner] { return owner->still_ours(); };  // lives as long as the journal
   return open_journal_on(system_disk(), std::move(writer), ownership);
 }

@@ -28,11 +28,18 @@ constexpr size_t kMostText = 64 * 1024;  // of an owner file, or of one in /proc
 Result<void> replace_text(const std::string& path, const std::string& text) {
   const std::string temporary = path + ".new";
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd.valid()) return os_error(errno);
-  if (auto written = write_all(fd.get(), text); !written) return written;
-  if (::close(fd.release()) != 0) return os_error(errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return os_error(errno);
+  Result<void> done = fd.valid() ? write_all(fd.get(), text) : Result<void>(os_error(errno));
+  if (done && ::close(fd.release()) != 0) done = os_error(errno);
+  if (done && ::rename(temporary.c_str(), path.c_str()) != 0) done = os_error(errno);
+  if (!done) return Error("'" + temporary + "': " + done.error().message);
   return {};
+}
+
+// Needs no room on the disk. REQUIRES: the file has a text of the same length.
+Result<void> overwrite_text(const std::string& path, const std::string& text) {
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return os_error(errno);
+  return write_all(fd.get(), text);
 }
 
 // The 22nd field of /proc/PID/stat; 0 when there is no such process.
@@ -92,7 +99,8 @@ Result<void> wait_for_silence(const std::string& path, const std::string& journa
 }  // namespace
 
 std::string owner_text(const OwnerRecord& record) {
-  return fmt::format("host {}\nboot {}\npid {}\nstart {}\nepoch {}\nbeat {}\ntoken {}\n", record.host,
+  // Texts of one owner all have the same length.
+  return fmt::format("host {}\nboot {}\npid {}\nstart {}\nepoch {}\nbeat {:020}\ntoken {}\n", record.host,
                      record.boot_id, record.pid, record.process_start, record.epoch, record.beat,
                      record.token);
 }
@@ -198,6 +206,16 @@ Result<void> JournalOwner::write() {
   return replace_text(path_, owner_text(self_));
 }
 
+// On a full disk, too: whoever does not beat is taken for dead.
+void JournalOwner::beat() {
+  if (write()) return;
+  auto there = read_text(path_, kMostText);
+  const auto owner = there ? parse_owner(*there) : Result<OwnerRecord>(Error());
+  const std::string text = owner_text(self_);
+  if (!owner || owner->token != self_.token || there->size() != text.size()) return;
+  (void)overwrite_text(path_, text);  // one that fails is made up for by the next; others wait for many
+}
+
 // A file that can't be read now proves nothing; one that is gone is written again.
 void JournalOwner::look() {
   auto text = read_text(path_, kMostText);
@@ -217,7 +235,7 @@ void JournalOwner::run() {
     lock.lock();
     if (replaced_) continue;
     lock.unlock();
-    (void)write();  // one that fails is made up for by the next; others wait for many
+    beat();
     lock.lock();
   }
 }

@@ -75,6 +75,7 @@ class JournalOwner {
   // Looks whether the file is ours.
   void look();
   Result<void> write();
+  void beat();
 
   const std::string path_;
   OwnerRecord self_;

@@ -57,6 +57,30 @@ TEST_CASE("an owner file says what it was told") {
   CHECK_FALSE(parse_owner("host a\npid x\ntoken t\n").ok());
 }
 
+TEST_CASE("an owner goes on beating where no new file can be made") {
+  TempDir dir;
+  const std::string path = dir / "j";
+  auto owner = JournalOwner::acquire(path, current_process(), quick());
+  REQUIRE(owner.ok());
+  REQUIRE((*owner)->begin(3).ok());
+  std::error_code ignored;
+  const auto look = [&] {
+    std::ifstream in(path + ".owner");
+    return parse_owner({std::istreambuf_iterator<char>(in), {}});
+  };
+
+  while (!std::filesystem::create_directory(path + ".owner.new", ignored)) {
+  }  // until no beat is being written there
+
+  const auto before = look();
+  REQUIRE(before.ok());
+  for (;;) {
+    const auto now = look();  // half of a text that is being written may be seen
+    if (now && now->token == before->token && now->beat >= before->beat + 3) break;
+  }
+  CHECK((*owner)->still_ours());
+}
+
 TEST_CASE("a journal has one owner on a host, and is free when that one ends in order") {
   TempDir dir;
   const std::string journal = dir / "j";
