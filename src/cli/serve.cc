@@ -180,6 +180,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   server_options.idle_timeout = options.idle_timeout;
   server_options.suspects = options.suspect.value_or(SuspectPolicy::kReport);
   if (options.worker_resume_window) server_options.resume_window = *options.worker_resume_window;
+  server_options.after_damage = journal->was_damaged();
   server_options.info = {access->server_uid,   access->client->host, access->client->port,
                          access->worker->host, access->worker->port, HQ_VERSION,
                          uint32_t(getpid()),   clock.now().wall,     journal->shown_path()};

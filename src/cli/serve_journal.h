@@ -28,6 +28,8 @@ class ServeJournal {
   // Of the server whose journal it is; "" for a new one.
   [[nodiscard]] const std::string& server_uid() const { return server_uid_; }
   [[nodiscard]] bool restored_something() const { return restored_; }
+  // Something that had been safe is gone.
+  [[nodiscard]] bool was_damaged() const { return opened_.report.damaged(); }
   // As users see it; nothing for one that nobody asked for.
   [[nodiscard]] const std::optional<std::string>& shown_path() const { return shown_path_; }
   // After an orderly end: one that nobody asked for is of no more use.

@@ -137,8 +137,7 @@ const char* State::why_not(const JobForgotten& e) const {
   if (e.job.value > jobs_.size())
     return e.job.value - jobs_.size() > kMostJobsAtOnce ? "its id is too far away" : nullptr;
   const Job* target = find_job(e.job);
-  if (target == nullptr) return kNoJob;
-  return target->terminated() ? nullptr : "the job has not ended";
+  return target == nullptr || target->terminated() ? nullptr : "the job has not ended";
 }
 
 const char* State::why_not(const TasksAssigned& e) const {

@@ -203,6 +203,7 @@ void State::on(const JobForgotten& e, WallTime, Effects& effects) {
     jobs_.resize(e.job.value);
     return;
   }
+  if (find_job(e.job) == nullptr) return;  // its events were pruned before this one came
   HQ_ASSERT(job(e.job).terminated());
   jobs_[e.job.value - 1].reset();
   mark_changed(effects, e.job);

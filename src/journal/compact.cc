@@ -1,6 +1,7 @@
 #include "journal/compact.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <type_traits>
 #include <vector>
@@ -14,6 +15,8 @@ namespace {
 
 constexpr size_t kBatchEvents = 4'096;
 constexpr uint64_t kSyncBytes = uint64_t{16} << 20;  // a little at a time, or one sync stalls for long
+constexpr uint64_t kLittle = uint64_t{64} << 10;     // left to do while the writer waits
+constexpr int kMostRounds = 20;                      // of catching up, with a writer that is as fast as we
 
 // What stays, as the state at the end says.
 class Choice {
@@ -149,15 +152,17 @@ Record used_id(JobId id, WallTime time) {
 }
 
 Result<uint64_t> write_compacted(Disk& disk, const std::string& path, DiskFile& file,
-                                 const FileHeader& header, const State& state, Choice& choice) {
-  auto noted = read_files(disk, path, [&](const JournalReport&, uint64_t, Record&& record) {
+                                 const FileHeader& header, const State& state, Choice& choice,
+                                 const ReadLimits& limits) {
+  const auto note = [&](const JournalReport&, uint64_t, Record&& record) {
     choice.note_workers(record.event);
-  });
+  };
+  auto noted = read_files(disk, path, note, limits);
   if (!noted) return noted.error();
   Appending appending(file);
   if (auto begun = appending.begin(header); !begun) return begun.error();
   bool last_job_told = state.last_job_id().value == 0 || choice.keeps(state.last_job_id());
-  auto copied = read_files(disk, path, [&](const JournalReport&, uint64_t number, Record&& record) {
+  const auto copy = [&](const JournalReport&, uint64_t number, Record&& record) {
     const WallTime time = record.time;
     // The last event of a dropped job that tells of its id is where the id is kept instead.
     const auto* submitted = std::get_if<JobSubmitted>(&record.event);
@@ -175,48 +180,93 @@ Result<uint64_t> write_compacted(Disk& disk, const std::string& path, DiskFile& 
       last_job_told = true;  // it came out of an earlier compaction
       appending.add({number, std::move(record)});
     }
-  });
+  };
+  auto copied = read_files(disk, path, copy, limits);
   if (!copied) return copied.error();
   return appending.finish();
 }
 
 }  // namespace
 
-Result<Compacted> compact_files(Disk& disk, const std::string& path, CompactWhat what, FileHeader header,
-                                uint64_t last_number) {
-  auto before = replay_files(disk, path);
+Compaction::Compaction(Disk& disk, std::string path, CompactWhat what, FileHeader header,
+                       uint64_t last_number, std::function<WriterFacts()> facts,
+                       const std::atomic<bool>& canceled)
+    : disk_(disk),
+      path_(std::move(path)),
+      temporary_(path_ + ".compact"),
+      what_(what),
+      header_(std::move(header)),
+      last_number_(last_number),
+      facts_(std::move(facts)),
+      canceled_(canceled),
+      generation_(facts_().generation) {
+  header_.first_number = 1;
+  header_.compacted_until = last_number_;
+}
+
+Compaction::~Compaction() {
+  if (file_ != nullptr && !in_place_) (void)disk_.remove(temporary_);  // else the next one does it
+}
+
+Result<void> Compaction::write() {
+  const ReadLimits limits{last_number_, &canceled_};
+  auto before = replay_files(disk_, path_, limits);
   if (!before) return before.error();
-  Choice choice(before->state, what);
-  header.first_number = 1;
-  header.compacted_until = last_number;
-  const std::string temporary = path + ".compact";
-  (void)disk.remove(temporary);  // of a try that was broken off; there is none mostly
-  auto file = disk.create(temporary);
-  if (!file) return file.error();
-  auto written = write_compacted(disk, path, **file, header, before->state, choice);
-  Result<void> good = written ? Result<void>() : Result<void>(written.error());
-  if (good) {
-    auto after = replay_files(disk, temporary);
-    if (!after) {
-      good = after.error();
-    } else if (!as_good(*before, *after, choice)) {
-      good = Error("the shorter journal would not hold the same");
-    }
-  }
-  if (good) good = disk.rename(temporary, path);
-  if (!good) {
-    (void)disk.remove(temporary);  // else the next try does it
-    return good.error();
-  }
-  Compacted out;
-  out.offset = *written;
-  // A crash may still bring back the old file under this name.
-  if (auto synced = disk.sync_directory(split_path(path).directory); !synced) return out;
-  // Whatever stays of the other files holds nothing but numbers that are known already.
   for (const ReadFile& old : before->read.files) {
-    if (old.name.sequence != 1) (void)disk.remove(old.name.path);
+    if (old.name.sequence != 1) old_files_.push_back(old.name.path);
   }
-  out.file = std::move(*file);
+  Choice choice(before->state, what_);
+  (void)disk_.remove(temporary_);  // of a try that was broken off; there is none mostly
+  auto file = disk_.create(temporary_);
+  if (!file) return file.error();
+  file_ = std::move(*file);
+  auto written = write_compacted(disk_, path_, *file_, header_, before->state, choice, limits);
+  if (!written) return written.error();
+  offset_ = *written;
+  auto after = replay_files(disk_, temporary_, {UINT64_MAX, &canceled_});
+  if (!after) return after.error();
+  if (!as_good(*before, *after, choice)) return Error("the shorter journal would not hold the same");
+  reader_ = std::make_unique<FollowingReader>(disk_, path_, facts_, last_number_);
+  for (int round = 0; round < kMostRounds; ++round) {
+    auto copied = catch_up();
+    if (!copied) return copied.error();
+    if (auto synced = file_->sync(); !synced) return synced.error();
+    if (*copied <= kLittle) break;
+  }
+  return {};
+}
+
+Result<uint64_t> Compaction::catch_up() {
+  uint64_t copied = 0;
+  for (;;) {
+    if (facts_().generation != generation_) return Error("its files have changed meanwhile");
+    if (canceled_) return os_error(ECANCELED);
+    auto read = reader_->next();
+    if (!read) return read.error();
+    if (!*read) return copied;
+    Bytes bytes;
+    put_frame(bytes, offset_, FrameKind::kRecord, (*read)->records);
+    if (auto written = file_->write_at(offset_, bytes); !written) return written.error();
+    offset_ += bytes.size();
+    copied += bytes.size();
+  }
+}
+
+Result<Compacted> Compaction::finish() {
+  auto copied = catch_up();
+  if (!copied) return copied.error();
+  if (*copied > 0) {
+    if (auto synced = file_->sync(); !synced) return synced.error();
+  }
+  if (auto renamed = disk_.rename(temporary_, path_); !renamed) return renamed.error();
+  in_place_ = true;
+  Compacted out;
+  out.offset = offset_;
+  // A crash may still bring back the old file under this name.
+  if (auto synced = disk_.sync_directory(split_path(path_).directory); !synced) return out;
+  // Whatever stays of the other files holds nothing but numbers that are known already.
+  for (const std::string& old : old_files_) (void)disk_.remove(old);
+  out.file = std::move(file_);
   return out;
 }
 

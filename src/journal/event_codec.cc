@@ -90,6 +90,10 @@ const Kind* find_kind(uint64_t number) {
   return nullptr;
 }
 
+Error nonsense() {
+  return Error("The record is not in the form of a journal's records");
+}
+
 }  // namespace
 
 Bytes encode_records(std::span<const NumberedRecord> records) {
@@ -116,29 +120,39 @@ Bytes encode_records(std::span<const NumberedRecord> records) {
   return out;
 }
 
-Result<DecodedRecords> decode_records(BytesView bytes) {
-  const Error nonsense("The record is not in the form of a journal's records");
+Result<NumberSpan> numbers_of(BytesView bytes) {
   ByteReader in(bytes);
   const uint64_t count = in.varint();
-  if (count == 0 || count > kMaxTableRows) return nonsense;
+  if (count == 0 || count > kMaxTableRows) return nonsense();
+  std::vector<uint64_t> kinds, numbers;
+  get_ints(in, count, kinds);
+  get_ints(in, count, numbers);
+  if (!in.ok()) return nonsense();
+  return NumberSpan{numbers.front(), numbers.back()};
+}
+
+Result<DecodedRecords> decode_records(BytesView bytes) {
+  ByteReader in(bytes);
+  const uint64_t count = in.varint();
+  if (count == 0 || count > kMaxTableRows) return nonsense();
   std::vector<uint64_t> kinds, numbers, times;
   get_ints(in, count, kinds);
   get_ints(in, count, numbers);
   get_ints(in, count, times);
-  if (!in.ok()) return nonsense;
+  if (!in.ok()) return nonsense();
 
   std::deque<Slot> slots;  // stays where it is while pointers to it are held
   std::map<uint64_t, std::vector<Slot*>> by_kind;
   for (size_t i = 0; i < count; ++i) {
-    if (i > 0 && numbers[i] <= numbers[i - 1]) return nonsense;
+    if (i > 0 && numbers[i] <= numbers[i - 1]) return nonsense();
     slots.push_back({kinds[i], {numbers[i], {WallTime{unfold_sign(times[i])}, Event{}}}});
     by_kind[kinds[i]].push_back(&slots.back());
   }
   for (auto& [number, members] : by_kind) {
     const BytesView section = in.bytes(in.varint());
-    if (!in.ok()) return nonsense;
+    if (!in.ok()) return nonsense();
     const Kind* kind = find_kind(number);
-    if (kind != nullptr && !kind->decode(section, members)) return nonsense;
+    if (kind != nullptr && !kind->decode(section, members)) return nonsense();
   }
   DecodedRecords out;
   out.last_number = numbers.back();

@@ -28,5 +28,11 @@ struct DecodedRecords {
 [[nodiscard]] Bytes encode_records(std::span<const NumberedRecord> records);
 // Any bytes may come; nonsense is an error.
 [[nodiscard]] Result<DecodedRecords> decode_records(BytesView bytes);
+// The numbers of the first and the last event, for a fraction of the work.
+struct NumberSpan {
+  uint64_t first = 0;
+  uint64_t last = 0;
+};
+[[nodiscard]] Result<NumberSpan> numbers_of(BytesView bytes);
 
 }  // namespace hq

@@ -52,7 +52,9 @@ FileJournal::FileJournal(Disk& disk, FileJournalOptions options, WritePosition p
       offset_(position.offset),
       next_number_(position.next_number),
       earlier_bytes_(position.earlier_bytes),
-      compact_at_(std::max(options_.compact_bytes, 2 * (position.earlier_bytes + position.offset))) {
+      compact_at_(is_convenience()
+                      ? options_.limit_bytes
+                      : std::max(options_.compact_bytes, 2 * (position.earlier_bytes + position.offset))) {
   HQ_ASSERT(wake_fd_.valid());
   last_sync_ = steady_now() - options_.pause;
   size_bytes_ = earlier_bytes_ + offset_;
@@ -143,25 +145,30 @@ void FileJournal::hasten(Haste haste) {
   if (haste != Haste::kNobody) wake_.notify_one();
 }
 
-CommitNumber FileJournal::prune() {
-  Turn turn;
-  turn.prune = true;
-  turn.haste = Haste::kIdlePeer;
-  turn.since = steady_now();
+uint64_t FileJournal::prune() {
+  uint64_t wish = 0;
   {
     const std::lock_guard lock(mutex_);
-    turn.commit = ++last_commit_;
-    queue_.push_back(std::move(turn));
+    wish = ++prunes_wanted_;
+    prune_after_ = last_commit_;
   }
   wake_.notify_one();
-  return last_commit_;
+  return wish;
 }
 
-std::unique_ptr<JournalReader> FileJournal::read() {
-  return std::make_unique<FollowingReader>(disk_, options_.path, [this] {
-    const std::lock_guard lock(mutex_);
-    return WriterFacts{generation_, safe_number_};
-  });
+uint64_t FileJournal::pruned() {
+  const std::lock_guard lock(mutex_);
+  return prunes_done_;
+}
+
+std::unique_ptr<JournalReader> FileJournal::read(uint64_t after) {
+  return std::make_unique<FollowingReader>(
+      disk_, options_.path, [this] { return facts(); }, after);
+}
+
+WriterFacts FileJournal::facts() const {
+  const std::lock_guard lock(mutex_);
+  return {generation_, safe_number_};
 }
 
 std::vector<std::string> FileJournal::take_notes() {
@@ -186,7 +193,8 @@ FileJournal::SteadyTime FileJournal::due() const {
   Haste haste = Haste::kNobody;
   for (const Turn& turn : queue_) haste = std::max(haste, turn.haste.value_or(Haste::kBusyPeer));
   if (is_convenience() && !closing_) return queue_.front().since + options_.lazy;
-  if (closing_ || haste == Haste::kIdlePeer) return SteadyTime::min();
+  const bool prune_waits = prunes_wanted_ > prunes_done_ && queue_.front().commit <= prune_after_;
+  if (closing_ || haste == Haste::kIdlePeer || prune_waits) return SteadyTime::min();
   const SteadyTime lazy = queue_.front().since + options_.lazy;
   return haste == Haste::kBusyPeer ? std::min(lazy, last_sync_ + options_.pause) : lazy;
 }
@@ -194,27 +202,32 @@ FileJournal::SteadyTime FileJournal::due() const {
 void FileJournal::run() {
   std::optional<Batch> batch;
   std::unique_lock lock(mutex_);
+  const auto unlocked = [&](auto&& action) {
+    lock.unlock();
+    action();
+    lock.lock();
+  };
   for (;;) {
     if (!batch) {
+      if (compaction_written_) {
+        unlocked([&] { end_compaction(); });
+        continue;
+      }
+      if (gave_up_ && prunes_done_ < prunes_wanted_) {  // there is nothing to be made shorter
+        prunes_done_ = prunes_wanted_;
+        signal_safe();
+      }
+      if (const auto what = what_to_compact()) {
+        unlocked([&] { begin_compaction(*what); });
+        continue;
+      }
       if (queue_.empty()) {
-        if (closing_) return;
+        if (closing_) break;
         if (no_room_.empty()) {
           wake_.wait(lock);
         } else if (wake_.wait_for(lock, options_.retry) == std::cv_status::timeout) {
-          lock.unlock();
-          top_up();
-          lock.lock();
+          unlocked([&] { top_up(); });
         }
-        continue;
-      }
-      if (queue_.front().prune) {
-        const CommitNumber commit = queue_.front().commit;
-        queue_.pop_front();
-        lock.unlock();
-        compact(CompactWhat::kEnded);
-        lock.lock();
-        committed_ = commit;
-        signal_safe();
         continue;
       }
       if (const SteadyTime at = due(); at > steady_now()) {
@@ -223,26 +236,21 @@ void FileJournal::run() {
       }
       batch = take_batch(lock);
     }
-    lock.unlock();
-    const bool safe = write(*batch);
-    if (safe && !gave_up_) {
-      top_up();
-      compact_if_large();
-    }
-    lock.lock();
-    if (too_slow_ && !gave_up_) {
-      lock.unlock();
-      give_up("the disk is too slow");
-      lock.lock();
-    }
+    bool safe = false;
+    unlocked([&] {
+      safe = write(*batch);
+      if (safe && !gave_up_) top_up();
+    });
+    if (too_slow_ && !gave_up_) unlocked([&] { give_up("the disk is too slow"); });
     if (safe) {
       batch.reset();
     } else if (closing_ || replaced_) {
-      return;  // what is left was not confirmed to anybody
+      break;  // what is left was not confirmed to anybody
     } else {
       wake_.wait_for(lock, options_.retry, [&] { return closing_; });
     }
   }
+  unlocked([&] { break_off_compaction(); });
 }
 
 // Encodes outside the lock.
@@ -252,8 +260,7 @@ FileJournal::Batch FileJournal::take_batch(std::unique_lock<std::mutex>& lock) {
   batch.since = queue_.front().since;
   batch.first_number = next_number_;
   std::vector<Turn> turns;
-  while (!queue_.empty() && !queue_.front().prune &&
-         (turns.empty() || batch.memory_bytes + queue_.front().bytes <= kBatchBytes)) {
+  while (!queue_.empty() && (turns.empty() || batch.memory_bytes + queue_.front().bytes <= kBatchBytes)) {
     batch.memory_bytes += queue_.front().bytes;
     batch.last_commit = queue_.front().commit;
     turns.push_back(std::move(queue_.front()));
@@ -339,43 +346,75 @@ Result<void> FileJournal::begin_new_file(const Batch& batch) {
   return {};
 }
 
-void FileJournal::compact_if_large() {
+// REQUIRES: mutex_ is held, and all that was taken from the queue is safe.
+std::optional<CompactWhat> FileJournal::what_to_compact() const {
+  if (compaction_ != nullptr || gave_up_ || replaced_ || closing_) return std::nullopt;
+  if (prunes_wanted_ > prunes_done_ && committed_ >= prune_after_) return CompactWhat::kEnded;
   const uint64_t size = earlier_bytes_ + offset_;
-  if (is_convenience() && size > options_.limit_bytes) {
-    compact(CompactWhat::kEnded);
-    if (earlier_bytes_ + offset_ > options_.limit_bytes / 4 * 3)
-      give_up("it would take more than " + std::to_string(options_.limit_bytes >> 20) + " MB");
-  } else if (size > compact_at_) {
-    compact(CompactWhat::kForgotten);
-  }
+  if (is_convenience()) return size > compact_at_ ? std::optional(CompactWhat::kEnded) : std::nullopt;
+  return size > compact_at_ ? std::optional(CompactWhat::kForgotten) : std::nullopt;
 }
 
-// While this lasts nothing else becomes safe.
-void FileJournal::compact(CompactWhat what) {
-  if (file_ == nullptr || !is_owner()) return;  // what cannot be written now is not made shorter now
+void FileJournal::begin_compaction(CompactWhat what) {
+  compaction_serves_ = [&] {
+    const std::lock_guard lock(mutex_);
+    return what == CompactWhat::kEnded ? prunes_wanted_ : prunes_done_;
+  }();
   FileHeader header;
   header.epoch = options_.epoch;
   header.server_uid = options_.server_uid;
   if (options_.wall_clock) header.created = options_.wall_clock();
-  auto compacted = compact_files(disk_, options_.path, what, header, next_number_ - 1);
-  if (!compacted) {
-    compact_at_ = 2 * (earlier_bytes_ + offset_);
-    if (!is_convenience()) {
-      add_note("The journal '" + options_.path + "' stays as long as it is: " + compacted.error().message);
+  compaction_ = std::make_unique<Compaction>(
+      disk_, options_.path, what, header, next_number_ - 1, [this] { return facts(); }, cancel_compaction_);
+  const SignalsBlocked blocked;
+  compactor_ = std::thread([this] {
+    compaction_result_ = compaction_->write();
+    {
+      const std::lock_guard lock(mutex_);
+      compaction_written_ = true;
     }
-    return;
+    wake_.notify_one();
+  });
+}
+
+// Until this returns nothing else becomes safe: it has to be short.
+void FileJournal::end_compaction() {
+  compactor_.join();
+  Result<Compacted> compacted = compaction_result_.ok() ? Result<Compacted>(Error("it cannot be written now"))
+                                                        : Result<Compacted>(compaction_result_.error());
+  // What cannot be written now is not made shorter now.
+  if (compaction_result_.ok() && file_ != nullptr && is_owner()) compacted = compaction_->finish();
+  compaction_.reset();
+  compact_at_ = 2 * (earlier_bytes_ + offset_);
+  if (compacted.ok()) {
+    take_over(std::move(*compacted));
+    top_up();
+  } else if (!is_convenience()) {
+    add_note("The journal '" + options_.path + "' stays as long as it is: " + compacted.error().message);
   }
-  file_ = std::move(compacted->file);
-  offset_ = compacted->offset;
+  if (is_convenience() && !gave_up_ && earlier_bytes_ + offset_ > options_.limit_bytes / 4 * 3)
+    give_up("it would take more than " + std::to_string(options_.limit_bytes >> 20) + " MB");
+  const std::lock_guard lock(mutex_);
+  compaction_written_ = false;
+  prunes_done_ = std::max(prunes_done_, compaction_serves_);
+  signal_safe();
+}
+
+void FileJournal::take_over(Compacted compacted) {
+  file_ = std::move(compacted.file);
+  offset_ = compacted.offset;
   earlier_bytes_ = file_ == nullptr ? offset_ : 0;
   reserved_end_ = 0;
-  compact_at_ = std::max(options_.compact_bytes, 2 * offset_);
-  {
-    const std::lock_guard lock(mutex_);
-    ++generation_;
-    size_bytes_ = offset_;
-  }
-  top_up();
+  compact_at_ = is_convenience() ? options_.limit_bytes : std::max(options_.compact_bytes, 2 * offset_);
+  const std::lock_guard lock(mutex_);
+  ++generation_;
+  size_bytes_ = offset_;
+}
+
+void FileJournal::break_off_compaction() {
+  cancel_compaction_ = true;
+  if (compactor_.joinable()) compactor_.join();
+  compaction_.reset();
 }
 
 void FileJournal::give_up(const std::string& why) {

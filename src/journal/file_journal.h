@@ -23,6 +23,7 @@
 #include "journal/disk.h"
 #include "journal/event_codec.h"
 #include "journal/files.h"
+#include "journal/follow.h"
 
 namespace hq {
 
@@ -73,8 +74,9 @@ class FileJournal final : public Journal {
   void hasten(Haste haste) override;
   CommitNumber committed() override;
   [[nodiscard]] bool outlives_server() const override { return options_.outlives_server; }
-  CommitNumber prune() override;
-  std::unique_ptr<JournalReader> read() override;
+  uint64_t prune() override;
+  uint64_t pruned() override;
+  std::unique_ptr<JournalReader> read(uint64_t after) override;
   std::vector<std::string> take_notes() override;
   // Readable when commits have become safe since committed() was asked last.
   [[nodiscard]] int wake_fd() const { return wake_fd_.get(); }
@@ -88,7 +90,6 @@ class FileJournal final : public Journal {
     uint64_t bytes = 0;  // about, in memory
     SteadyTime since;
     std::optional<Haste> haste;
-    bool prune = false;  // then there are no records
   };
   // What goes to the disk as one record, kept until it is safe.
   struct Batch {
@@ -99,6 +100,7 @@ class FileJournal final : public Journal {
     Bytes encoded;
   };
 
+  [[nodiscard]] WriterFacts facts() const;
   void run();
   [[nodiscard]] SteadyTime due() const;
   Batch take_batch(std::unique_lock<std::mutex>& lock);
@@ -109,8 +111,12 @@ class FileJournal final : public Journal {
   void top_up();
   void note_safe(const Batch& batch);
   void signal_safe();
-  void compact(CompactWhat what);
-  void compact_if_large();
+  // Making it shorter goes on in a thread of its own; only its end holds up the writing.
+  [[nodiscard]] std::optional<CompactWhat> what_to_compact() const;
+  void begin_compaction(CompactWhat what);
+  void end_compaction();
+  void take_over(Compacted compacted);
+  void break_off_compaction();
   void give_up(const std::string& why);
   void add_note(std::string text);
   void set_trouble(const std::string& text);
@@ -139,8 +145,12 @@ class FileJournal final : public Journal {
   Duration last_took_{};
   SteadyTime last_sync_;
   std::vector<std::string> notes_;
-  uint64_t generation_ = 0;   // of the files, for readers
-  uint64_t safe_number_ = 0;  // of events
+  uint64_t prunes_wanted_ = 0;
+  uint64_t prunes_done_ = 0;
+  CommitNumber prune_after_ = 0;     // what was appended before the last wish
+  bool compaction_written_ = false;  // and has to be finished by the writing thread
+  uint64_t generation_ = 0;          // of the files, for readers
+  uint64_t safe_number_ = 0;         // of events
 
   // Of the writing thread.
   std::unique_ptr<DiskFile> file_;  // null after a failure
@@ -153,6 +163,11 @@ class FileJournal final : public Journal {
   bool replaced_ = false;  // by another owner
   bool gave_up_ = false;
   uint64_t compact_at_;
+  std::unique_ptr<Compaction> compaction_;
+  Result<void> compaction_result_;  // once it is written
+  uint64_t compaction_serves_ = 0;  // wishes to prune
+  std::atomic<bool> cancel_compaction_ = false;
+  std::thread compactor_;
 
   std::thread thread_;
 };

@@ -8,6 +8,35 @@
 
 namespace hq {
 
+namespace {
+
+FrameReader::ReadAt reading(DiskFile& file) {
+  return [&file](uint64_t offset, char* to, size_t size) { return file.read_at(offset, to, size); };
+}
+
+}  // namespace
+
+// A block before which all has been told: numbers ascend in a file, so it is found by bisection.
+uint64_t FollowingReader::where_to_begin(DiskFile& file, uint64_t size) const {
+  const auto all_told_before = [&](uint64_t block) {
+    FrameReader frames(reading(file), size, block * kBlockBytes);
+    while (auto frame = frames.next()) {
+      if (frame->kind != FrameKind::kRecord) continue;
+      const auto numbers = numbers_of(frame->bytes);
+      if (numbers) return numbers->first <= told_;
+    }
+    return false;
+  };
+  if (told_ == 0) return 0;
+  uint64_t told = 0;
+  uint64_t untold = size / kBlockBytes + 1;
+  while (told + 1 < untold) {
+    const uint64_t middle = told + (untold - told) / 2;
+    (all_told_before(middle) ? told : untold) = middle;
+  }
+  return told * kBlockBytes;
+}
+
 Result<void> FollowingReader::open_files() {
   auto names = journal_files(disk_, path_);
   if (!names) return names.error();
@@ -21,9 +50,8 @@ Result<void> FollowingReader::open_files() {
     auto size = (*file)->size();
     if (!size) return size.error();
     source.file = std::move(*file);
-    source.frames = std::make_unique<FrameReader>(
-        [f = source.file.get()](uint64_t offset, char* to, size_t n) { return f->read_at(offset, to, n); },
-        *size);
+    source.frames =
+        std::make_unique<FrameReader>(reading(*source.file), *size, where_to_begin(*source.file, *size));
     sources_.push_back(std::move(source));
   }
   return {};
@@ -48,8 +76,12 @@ Result<std::optional<Bytes>> FollowingReader::next_record() {
   return std::optional<Bytes>();
 }
 
-Result<std::optional<Bytes>> FollowingReader::next() {
+Result<std::optional<EventsRead>> FollowingReader::next() {
   const WriterFacts facts = facts_();
+  if (!generation_ && told_ > facts.safe_number) {
+    return Error("there is no event " + std::to_string(told_) + ", the last one is " +
+                 std::to_string(facts.safe_number));
+  }
   if (generation_ != facts.generation) {
     if (auto opened = open_files(); !opened) return opened.error();
     generation_ = facts.generation;
@@ -58,8 +90,10 @@ Result<std::optional<Bytes>> FollowingReader::next() {
     auto record = next_record();
     if (!record) return record.error();
     if (!*record) break;
+    const auto numbers = numbers_of(**record);
+    if (!numbers || numbers->last <= told_) continue;  // damaged, or told before
     auto decoded = decode_records(**record);
-    if (!decoded || decoded->last_number <= told_) continue;  // damaged, or told before
+    if (!decoded) continue;
     if (decoded->last_number > facts.safe_number) {
       waiting_ = std::move(*record);
       break;
@@ -68,11 +102,11 @@ Result<std::optional<Bytes>> FollowingReader::next() {
                                         [&](const NumberedRecord& item) { return item.number > told_; });
     const bool all_new = first_new == decoded->records.begin();
     told_ = decoded->last_number;
-    if (all_new) return std::move(*record);
+    if (all_new) return std::optional(EventsRead{std::move(**record), told_});
     if (first_new == decoded->records.end()) continue;  // all the rest is of kinds we do not know
-    return std::optional(encode_records({first_new, decoded->records.end()}));
+    return std::optional(EventsRead{encode_records({first_new, decoded->records.end()}), told_});
   }
-  return std::optional<Bytes>();
+  return std::optional<EventsRead>();
 }
 
 }  // namespace hq

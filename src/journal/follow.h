@@ -22,11 +22,11 @@ struct WriterFacts {
 
 class FollowingReader final : public JournalReader {
  public:
-  // The disk, and what `facts` asks, outlive the reader.
-  FollowingReader(Disk& disk, std::string path, std::function<WriterFacts()> facts)
-      : disk_(disk), path_(std::move(path)), facts_(std::move(facts)) {}
+  // Events up to number `after` are left out. The disk, and what `facts` asks, outlive the reader.
+  FollowingReader(Disk& disk, std::string path, std::function<WriterFacts()> facts, uint64_t after = 0)
+      : disk_(disk), path_(std::move(path)), facts_(std::move(facts)), told_(after) {}
 
-  Result<std::optional<Bytes>> next() override;
+  Result<std::optional<EventsRead>> next() override;
 
  private:
   struct Source {
@@ -34,6 +34,7 @@ class FollowingReader final : public JournalReader {
     std::unique_ptr<FrameReader> frames;
   };
   Result<void> open_files();
+  [[nodiscard]] uint64_t where_to_begin(DiskFile& file, uint64_t size) const;
   // The next record of the files, whether it is safe or not.
   Result<std::optional<Bytes>> next_record();
 
@@ -43,7 +44,7 @@ class FollowingReader final : public JournalReader {
   std::optional<uint64_t> generation_;
   std::vector<Source> sources_;
   size_t current_ = 0;            // in sources_
-  uint64_t told_ = 0;             // number of the last event given out
+  uint64_t told_;                 // number of the last event given out
   std::optional<Bytes> waiting_;  // read, and not safe yet
 };
 

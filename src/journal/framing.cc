@@ -82,7 +82,7 @@ bool FrameReader::load_block() {
              "cannot be read: " + (got ? "the file became shorter" : got.error().message));
     block_.resize(size);
   }
-  if (!started_) {
+  if (!started_ && block_offset_ == 0) {
     if (block_.starts_with(kMagic)) {
       end_ = kMagic.size();
     } else if (!block_.empty()) {

@@ -37,7 +37,9 @@ class FrameReader {
   // Fills `to` from `offset` on; fewer bytes than asked for only at the end of the file.
   using ReadAt = std::function<Result<size_t>(uint64_t offset, char* to, size_t size)>;
 
-  FrameReader(ReadAt read, uint64_t file_size) : read_(std::move(read)), file_size_(file_size) {}
+  // Begins with the first record that begins at or behind `begin`, which is where a block does.
+  FrameReader(ReadAt read, uint64_t file_size, uint64_t begin = 0)
+      : read_(std::move(read)), file_size_(file_size), block_offset_(begin), end_(begin) {}
 
   struct Frame {
     FrameKind kind = FrameKind::kRecord;
@@ -73,14 +75,14 @@ class FrameReader {
   ReadAt read_;
   uint64_t file_size_;
   Bytes block_;
-  uint64_t block_offset_ = 0;  // of block_ in the file
-  size_t at_ = 0;              // in block_
+  uint64_t block_offset_;  // of block_ in the file
+  size_t at_ = 0;          // in block_
   bool started_ = false;
   std::optional<uint64_t> partial_;  // where a record of several fragments began
   Bytes record_;                     // its bytes so far
   std::vector<BadBytes> pending_;    // becomes damage once a whole record follows
   std::vector<BadBytes> damage_;
-  uint64_t end_ = 0;
+  uint64_t end_;
   bool torn_ = false;
 };
 

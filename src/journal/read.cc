@@ -46,8 +46,8 @@ class OpenFile {
 
 class Reading {
  public:
-  Reading(std::vector<OpenFile> files, const OnStored& on_record)
-      : files_(std::move(files)), on_record_(on_record) {}
+  Reading(std::vector<OpenFile> files, const OnStored& on_record, const ReadLimits& limits)
+      : files_(std::move(files)), on_record_(on_record), limits_(limits) {}
 
   Result<ReadJournal> run() {
     for (size_t i = 0; i < files_.size(); ++i) {
@@ -58,6 +58,7 @@ class Reading {
       }
     }
     for (size_t i = 0; i < files_.size(); ++i) read_file(i);
+    if (is_canceled()) return os_error(ECANCELED);
     const OpenFile& first = files_.front();
     if (!found_frames_ && !first.has_magic) {
       return first.size < kMagic.size() ? Error("failed to fill whole buffer")
@@ -68,9 +69,13 @@ class Reading {
   }
 
  private:
-  // Events from here on were written by an owner that had been replaced.
+  [[nodiscard]] bool is_canceled() const { return limits_.canceled != nullptr && *limits_.canceled; }
+
+  [[nodiscard]] bool wants_more() const { return next_ <= limits_.last_number && !is_canceled(); }
+
+  // Events from here on are not looked at, or were written by an owner that had been replaced.
   [[nodiscard]] uint64_t limit_of(size_t index) const {
-    uint64_t limit = UINT64_MAX;
+    uint64_t limit = limits_.last_number == UINT64_MAX ? UINT64_MAX : limits_.last_number + 1;
     const uint64_t epoch = files_[index].header ? files_[index].header->epoch : 0;
     for (size_t later = index + 1; later < files_.size(); ++later) {
       const auto& header = files_[later].header;
@@ -91,7 +96,7 @@ class Reading {
 
     FrameReader reader = file.reader();
     size_t told = 0;
-    while (auto frame = reader.next()) {
+    while (auto frame = wants_more() ? reader.next() : std::nullopt) {
       found_frames_ = true;
       for (; told < reader.damage().size(); ++told) note_damage(file, reader.damage()[told]);
       if (frame->kind == FrameKind::kHeader) continue;
@@ -138,6 +143,7 @@ class Reading {
 
   std::vector<OpenFile> files_;
   const OnStored& on_record_;
+  const ReadLimits& limits_;
   ReadJournal out_;
   uint64_t next_ = 1;  // number
   uint64_t compacted_until_ = 0;
@@ -153,6 +159,8 @@ class Folding {
     const bool rows = std::holds_alternative<TasksStarted>(record.event) ||
                       std::holds_alternative<TasksEnded>(record.event);
     auto why = state_.misfit(record);
+    if (const auto* returned = std::get_if<TasksReturned>(&record.event); after_damage && returned != nullptr)
+      note_disowned(*returned);
     if (!after_damage || !(why || rows)) return apply(number, record, why);
     const std::vector<Record> instead = mend(state_, record);
     if (instead.size() != 1) ++mended_;
@@ -164,9 +172,20 @@ class Folding {
     report.set_aside_events = events_;
     report.set_aside_rows = rows_;
     report.mended_events = mended_;
+    report.disowned = disowned_;
+    report.disowned_tasks = disowned_tasks_;
   }
 
  private:
+  void note_disowned(const TasksReturned& event) {
+    for (const ReturnedTask& row : event.tasks) {
+      const auto found = state_.assigned_row(event.worker, row.task, row.instance);
+      if (row.lost != LossReason::kStopped || !found || found->first->gangs.contains(row.task.task)) continue;
+      ++disowned_tasks_;
+      if (disowned_.size() < kMostListed) disowned_.push_back({row.task, row.instance, event.worker});
+    }
+  }
+
   void apply(uint64_t number, const Record& record, const std::optional<std::string>& why) {
     if (!why) {
       rows_ += state_.apply(record).set_aside;
@@ -181,11 +200,14 @@ class Folding {
   uint64_t events_ = 0;
   uint64_t rows_ = 0;
   uint64_t mended_ = 0;
+  std::vector<DisownedTask> disowned_;
+  uint64_t disowned_tasks_ = 0;
 };
 
 }  // namespace
 
-Result<ReadJournal> read_files(Disk& disk, const std::string& path, const OnStored& on_record) {
+Result<ReadJournal> read_files(Disk& disk, const std::string& path, const OnStored& on_record,
+                               const ReadLimits& limits) {
   auto names = journal_files(disk, path);
   if (!names) return names.error();
   if (names->empty()) return os_error(ENOENT);
@@ -195,15 +217,16 @@ Result<ReadJournal> read_files(Disk& disk, const std::string& path, const OnStor
     if (!file) return file.error();
     files.push_back(std::move(*file));
   }
-  return Reading(std::move(files), on_record).run();
+  return Reading(std::move(files), on_record, limits).run();
 }
 
-Result<Replayed> replay_files(Disk& disk, const std::string& path) {
+Result<Replayed> replay_files(Disk& disk, const std::string& path, const ReadLimits& limits) {
   Replayed out;
   Folding folding(out.state);
-  auto read = read_files(disk, path, [&](const JournalReport& so_far, uint64_t number, Record&& record) {
+  const auto fold = [&](const JournalReport& so_far, uint64_t number, Record&& record) {
     folding.take(so_far.damaged(), number, std::move(record));
-  });
+  };
+  auto read = read_files(disk, path, fold, limits);
   if (!read) return read.error();
   out.read = std::move(*read);
   folding.report_to(out.read.report);

@@ -35,6 +35,14 @@ std::vector<std::string> JournalReport::sentences() const {
   if (set_aside_rows > 0)
     out.push_back(
         fmt::format("Set aside: {} of starts and ends that fit nothing", counted(set_aside_rows, "row")));
+  for (const DisownedTask& d : disowned) {
+    out.push_back(
+        fmt::format("Started anew: task {} of job {}, since worker {} did not know instance {} of it any "
+                    "more, which may have run",
+                    d.task.task.text(), d.task.job.text(), d.worker.text(), d.instance.text()));
+  }
+  if (disowned_tasks > disowned.size())
+    out.push_back(fmt::format("Started anew: {} more", counted(disowned_tasks - disowned.size(), "task")));
   if (mended_events > 0)
     out.push_back(fmt::format("Made to fit: {} behind what is missing", counted(mended_events, "event")));
   return out;

@@ -212,6 +212,8 @@ inline constexpr std::string_view kTypeName<msg::FollowEvents> = "follow_events"
 template <class V, Is<msg::FollowEvents> S>
 void describe(V& v, S& s) {
   v.field("live", s.live);
+  v.field("server_uid", s.server_uid);
+  v.field("after", s.after);
 }
 
 // --- replies -------------------------------------------------------------------------------------------
@@ -437,6 +439,7 @@ inline constexpr std::string_view kTypeName<msg::EventBlock> = "event_block";
 template <class V, Is<msg::EventBlock> S>
 void describe(V& v, S& s) {
   v.field("records", s.records);
+  v.field("last", s.last);
 }
 
 }  // namespace hq

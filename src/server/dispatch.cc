@@ -13,6 +13,7 @@ namespace {
 // Of a job with more active tasks than this, no single end is what a waiting client waits for.
 constexpr uint64_t kLastTasks = 64;
 constexpr Duration kOverfullPause = 100ms;
+constexpr Duration kInventoryPause = 100ms;
 // Entries of one Run message at most; a range with more is sent in pieces.
 constexpr size_t kMaxEntryBytes = size_t{4} << 20;
 
@@ -25,6 +26,11 @@ void Server::Impl::schedule() {
   }
   if (stopping) {
     pass_under_way = wake_scheduler = false;
+    return;
+  }
+  if (waits_for_inventories()) {
+    pass_under_way = wake_scheduler = false;
+    schedule_at = now_.mono + kInventoryPause;
     return;
   }
   if (ports.journal.overfull()) {  // results pile up that can't be written: nothing more is started

@@ -3,6 +3,7 @@
 // which they change anything.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,7 @@ struct Server::Impl {
   // Before something new is accepted; what the client is told if the journal has no room for it.
   [[nodiscard]] std::optional<std::string> refuse_for_room();
   void begin_stopping();
+  void commit_turn();
   void commit_and_send();
   void end_stopping();
   std::optional<TimePoint> next_deadline();
@@ -56,6 +58,8 @@ struct Server::Impl {
   void after_event(const Effects& effects);
   // What a task's failure brings with it: max-fails, dependents.
   void after_failures(const std::vector<JobTask>& failed);
+  void end_dependents(JobId id, const std::vector<TaskId>& ended);
+  void judge_max_fails(JobId id);
   void cancel_on_workers(const Job& job, const std::vector<TaskId>& tasks);
 
   // --- workers (on_worker.cc) ------------------------------------------------------------------------------
@@ -67,7 +71,8 @@ struct Server::Impl {
   void fence_earlier_boots(const WorkerConfig& config);
   using KnownStarts = std::map<JobTask, WallTime>;
   KnownStarts reclaim(WorkerId worker, WorkerId lost, const msg::Hello& hello);
-  void adopt(WorkerSession& session, const msg::Hello& hello, const KnownStarts& known_starts,
+  // `in_doubt`: what was handed out to it before is not known for sure.
+  void adopt(WorkerSession& session, const msg::Hello& hello, const KnownStarts& known_starts, bool in_doubt,
              msg::Welcome& welcome);
   void release_unlisted(WorkerId worker, const msg::Hello& hello);
   void note_ack(WorkerSession& session);
@@ -90,6 +95,11 @@ struct Server::Impl {
   void probe_workers();
   void plan_late_probe();
   void on_gone(PeerId peer);
+
+  // --- after damage (after_damage.cc) ----------------------------------------------------------------------
+  void conclude_failures();
+  [[nodiscard]] bool waits_for_inventories();
+  void claim_unknown(WorkerId worker, const msg::Hello& hello);
 
   // --- output that is kept here (output.cc) ----------------------------------------------------------------
   void on_output_hello(PeerId from, SessionId number, const msg::OutputHello& hello);
@@ -154,6 +164,8 @@ struct Server::Impl {
   [[nodiscard]] std::string not_now(ClassId klass, const WorkerState& worker) const;
   void abort_hopeless(JobId job);
   void pump_pages();
+  void answer_prunes();
+  void end_events();
 
   // --- time (on_timer.cc) ----------------------------------------------------------------------------------
   void on_timer();
@@ -180,6 +192,12 @@ struct Server::Impl {
   Outbox to_clients;
   Waiters waiters;
   Pages pages;
+  struct PendingPrune {
+    PeerId client;
+    RequestId request;
+    uint64_t number;  // of the journal
+  };
+  std::deque<PendingPrune> prunes;
   Now now_;
   std::vector<Record> turn_records;
   CommitNumber last_commit = 0;
@@ -209,6 +227,7 @@ struct Server::Impl {
   uint64_t next_session = 1;
   uint64_t next_retraction = 1;
   bool workers_drained = false;  // the workers' socket was read to its end this turn
+  TimePoint started_at{};
   TimePoint last_turn{};
   TimePoint next_check{};  // of silence and idleness
   std::optional<TimePoint> probe_again;
@@ -220,6 +239,7 @@ struct Server::Impl {
   bool stop_recorded = false;
   std::optional<TimePoint> stop_until;
   bool stop_sent = false;
+  bool events_ended = false;  // all are safe, and none will come
   uint64_t bad_frames = 0;
 };
 

@@ -170,6 +170,7 @@ void Server::Impl::complete_hello(PeerId from) {
   WorkerLink& link = *sessions.link(session.worker);
   link.peer = from;
   link.last_heard = now_.mono;
+  const bool in_doubt = options.after_damage && link.doubt_until.has_value();
   link.doubt_until.reset();
   away.erase(session.worker);
   link.address = ports.workers.address_of(from);
@@ -181,7 +182,7 @@ void Server::Impl::complete_hello(PeerId from) {
   welcome.resumable = ports.journal.outlives_server();
   welcome.window = window_of(*hello.config, options.resume_window);
   welcome.acknowledged = hello.last_report;
-  adopt(session, hello, known_starts, welcome);
+  adopt(session, hello, known_starts, in_doubt, welcome);
   send(from, session.session, welcome);
   const WorkerState& worker = *state.find_worker(session.worker);
   if (worker.gang && worker.gang->root == worker.id && broken_gang(worker.gang->task))
@@ -265,8 +266,9 @@ void Server::Impl::fence(WorkerId worker) {
 
 // The inventory table of docs/protocol.md, Hello.
 void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, const KnownStarts& known_starts,
-                         msg::Welcome& welcome) {
+                         bool in_doubt, msg::Welcome& welcome) {
   const WorkerId worker = session.worker;
+  if (in_doubt) claim_unknown(worker, hello);
   on_ended(worker, hello.ended);
   std::set<JobTask> listed;
   std::vector<TaskStart> starts;
@@ -286,13 +288,15 @@ void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, const 
   }
   if (!starts.empty()) record(TasksStarted{worker, std::move(starts)});
   release_unlisted(worker, hello);
+  // It may have run, and its end be lost: then nothing may run under that instance again.
+  const auto lost = in_doubt ? std::optional(LossReason::kStopped) : std::nullopt;
   std::vector<ReturnedTask> disowned;
   for (const AssignedRange& range : state.find_worker(worker)->assigned) {
     for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
       const JobTask task{range.job, TaskId(uint32_t(id))};
       if (listed.contains(task) || !state.assigned_row(worker, task, range.instance)) continue;
       listed.insert(task);
-      disowned.push_back({task, range.instance});
+      disowned.push_back({task, range.instance, lost});
     }
   }
   if (!disowned.empty()) record(TasksReturned{worker, std::move(disowned)});
@@ -339,12 +343,14 @@ void Server::Impl::on_started(WorkerId worker, const std::vector<msg::StartedTas
   TasksStarted event{worker, {}};
   event.tasks.reserve(rows.size());
   for (const msg::StartedTask& row : rows) {
+    const auto known = state.assigned_row(worker, {row.job, row.task}, row.instance);
+    if (!known || known->second.group->columns.state(known->second.position) == RowState::kRunning) continue;
     event.tasks.push_back({{row.job, row.task},
                            row.instance,
                            row.variant,
                            now_.wall - Duration(int64_t(double{row.ago_s} * 1e9))});
   }
-  record(std::move(event));
+  if (!event.tasks.empty()) record(std::move(event));
 }
 
 void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows) {
@@ -358,8 +364,9 @@ void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& 
       wake_scheduler = true;
       continue;
     }
-    if (row.outcome != msg::EndedTask::Outcome::kFinished &&
-        state.assigned_row(worker, {row.job, row.task}, row.instance)) {
+    // An end that was told before, or of an attempt that counts no more.
+    if (!state.assigned_row(worker, {row.job, row.task}, row.instance)) continue;
+    if (row.outcome != msg::EndedTask::Outcome::kFinished) {
       if (const auto loss = broken_gang({row.job, row.task})) {
         broken.tasks.push_back({{row.job, row.task}, row.instance, loss});
         continue;

@@ -78,6 +78,8 @@ Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start, State restored)
       fences[id] = end;
     }
   }
+  started_at = start.mono;
+  if (options.after_damage) conclude_failures();
   wake_scheduler = true;
 }
 
@@ -129,13 +131,16 @@ void Server::Impl::begin_stopping() {
 }
 
 void Server::Impl::end_stopping() {
-  if (ports.journal.committed() >= last_commit && !stop_until) stop_until = now_.mono + kLastSends;
+  if (ports.journal.committed() >= last_commit && !stop_until) {
+    stop_until = now_.mono + kLastSends;
+    if (!leaving) end_events();
+  }
   if (leaving && !stop_until && now_.mono - stopping_since > kLastCommit) {
     log::error("The journal could not be written to its end: " + ports.journal.status().trouble);
     stop_sent = true;
     return;
   }
-  const bool all_sent = to_workers.empty() && to_clients.empty();
+  const bool all_sent = to_workers.empty() && to_clients.empty() && (leaving || pages.empty());
   stop_sent = all_sent || (stop_until && now_.mono >= *stop_until);
 }
 
@@ -194,11 +199,15 @@ void Server::Impl::pump_pages() {
   }
 }
 
+void Server::Impl::commit_turn() {
+  if (turn_records.empty()) return;
+  last_commit = ports.journal.append(std::move(turn_records));
+  turn_records.clear();
+}
+
 void Server::Impl::commit_and_send() {
-  if (!turn_records.empty()) {
-    last_commit = ports.journal.append(std::move(turn_records));
-    turn_records.clear();
-  }
+  answer_prunes();
+  commit_turn();
   to_workers.close_turn(last_commit);
   to_clients.close_turn(last_commit);
   if (!to_clients.empty() && journal_stalls()) to_clients.release_answers();
@@ -276,19 +285,25 @@ void Server::Impl::after_failures(const std::vector<JobTask>& failed) {
   std::map<JobId, std::vector<TaskId>> by_job;
   for (const JobTask& task : failed) by_job[task.job].push_back(task.task);
   for (const auto& [id, tasks] : by_job) {
-    const Job* job = state.find_job(id);
-    if (!job->consumers.empty()) {
-      std::vector<TaskId> fallen = state.dependents(*job, tasks);
-      if (!fallen.empty()) {
-        cancel_on_workers(*job, fallen);
-        record(TasksAborted{id, std::move(fallen)});
-      }
-    }
-    if (job->max_fails && job->count(TaskState::kFailed) > *job->max_fails && job->active() > 0) {
-      cancel_on_workers(*job, {});
-      record(JobAborted{id});
-    }
+    end_dependents(id, tasks);
+    judge_max_fails(id);
   }
+}
+
+void Server::Impl::end_dependents(JobId id, const std::vector<TaskId>& ended) {
+  const Job* job = state.find_job(id);
+  if (job->consumers.empty()) return;
+  std::vector<TaskId> fallen = state.dependents(*job, ended);
+  if (fallen.empty()) return;
+  cancel_on_workers(*job, fallen);
+  record(TasksAborted{id, std::move(fallen)});
+}
+
+void Server::Impl::judge_max_fails(JobId id) {
+  const Job* job = state.find_job(id);
+  if (!job->max_fails || job->count(TaskState::kFailed) <= *job->max_fails || job->active() == 0) return;
+  cancel_on_workers(*job, {});
+  record(JobAborted{id});
 }
 
 // Tells the workers that may hold tasks of this job to stop and drop them; all of the job when `tasks` is

@@ -91,6 +91,27 @@ def test_a_stream_of_events_tells_what_happens(hq):
     wait_until(lambda: "job-open" in stream.stdout, "the new event")
 
 
+def test_a_stream_of_events_follows_its_server_and_tells_each_event_once(hq):
+    server = hq.start_server("--journal", "j.bin")
+    hq.start_worker("--cpus=2")
+    stream = hq.start("hq journal stream")
+    hq.command(["submit", "--wait", "--array=1-20", "--", "true"])
+    wait_until(lambda: stream.stdout.count("task-finished") == 20, "the first events")
+    server.signal(signal.SIGKILL)
+    server.wait()
+
+    server = hq.start_server("--journal", "j.bin")
+    hq.command(["submit", "--wait", "--array=1-10", "--", "true"])
+    wait_until(lambda: stream.stdout.count("task-finished") == 30, "the events after the restart")
+    hq.command(["server", "stop"])
+    server.wait()
+
+    assert stream.wait() == 0
+    exported = hq.command(["journal", "export", "j.bin"]).stdout
+    assert stream.stdout == exported
+    assert exported.count("server-start") == 2 and exported.splitlines()[-1].count("server-stop") == 1
+
+
 def test_without_a_journal_an_unclean_end_is_told_and_can_be_resumed(hq):
     server = hq.start_server()
     hq.command(["submit", "--array=1-5", "--", "true"])

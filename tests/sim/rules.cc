@@ -78,7 +78,11 @@ void Rules::on_end(uint64_t process) {
 void Rules::check_replay(const State& live, const std::vector<std::vector<Record>>& commits) {
   State replayed;
   for (const auto& commit : commits) {
-    for (const Record& record : commit) replayed.apply(record);
+    for (const Record& record : commit) {
+      if (const auto why = replayed.misfit(record))
+        return broken("rule 5: a recorded event does not fit: " + *why);
+      if (replayed.apply(record).set_aside > 0) return broken("rule 5: a recorded row fits nothing");
+    }
   }
   replayed.check_invariants();
   const std::string a = durable_text(live);

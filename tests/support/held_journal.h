@@ -2,6 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -33,7 +36,13 @@ class HeldJournal final : public Journal {
     return commits_.size();
   }
   CommitNumber committed() override { return committed_; }
+  uint64_t prune() override { return ++prunes; }
+  uint64_t pruned() override { return prunes_done; }
   [[nodiscard]] bool outlives_server() const override { return outlives_; }
+  // A block is a commit whose events are all new; its bytes are the number of its last event, as text.
+  std::unique_ptr<JournalReader> read(uint64_t after) override {
+    return std::make_unique<Reader>(*this, after);
+  }
 
   // From now on commits are not safe by themselves.
   void hold() { holding_ = true; }
@@ -45,14 +54,41 @@ class HeldJournal final : public Journal {
   }
   // As a crash does.
   void lose_unconfirmed() { commits_.resize(committed_); }
+  // As damage does: all events of this kind are gone.
+  template <class E>
+  void lose_events() {
+    for (auto& commit : commits_) {
+      std::erase_if(commit, [](const Record& record) { return std::holds_alternative<E>(record.event); });
+    }
+  }
 
   std::string trouble;  // why nothing can be written
   Duration waiting{0};  // of what is held
   Duration took{0};     // the last commit
   bool full = false;
+  uint64_t prunes = 0;  // asked for
+  uint64_t prunes_done = 0;
   [[nodiscard]] const std::vector<std::vector<Record>>& commits() const { return commits_; }
 
  private:
+  class Reader final : public JournalReader {
+   public:
+    Reader(const HeldJournal& journal, uint64_t after) : journal_(journal), after_(after) {}
+    Result<std::optional<EventsRead>> next() override {
+      while (at_ < journal_.committed_) {
+        last_ += journal_.commits_[at_++].size();
+        if (last_ > after_) return std::optional(EventsRead{std::to_string(last_), last_});
+      }
+      return std::optional<EventsRead>();
+    }
+
+   private:
+    const HeldJournal& journal_;
+    const uint64_t after_;
+    size_t at_ = 0;  // in the commits
+    uint64_t last_ = 0;
+  };
+
   bool outlives_;
   bool holding_ = false;
   CommitNumber committed_ = 0;

@@ -98,8 +98,9 @@ struct TasksAssigned {
 struct ReturnedTask {
   JobTask task;
   InstanceId instance;
-  // A multi-node task that was ended because one of its other workers was lost: waits again under the next
-  // instance, or fails by the crash rules.
+  // A multi-node task that was ended because one of its other workers was lost, or (kStopped) one that the
+  // worker does not know after events were lost, and may have run: waits again under the next instance, or
+  // fails by the crash rules.
   std::optional<LossReason> lost = std::nullopt;
 };
 struct TasksReturned {

@@ -35,18 +35,22 @@ enum class Haste : uint8_t {
   kIdlePeer,  // somebody who does nothing meanwhile: at once
 };
 
-// The events of a journal from its beginning on.
+// Some events of a journal, in their order.
+struct EventsRead {
+  Bytes records;      // in the form of the journal's records (docs/journal.md, Records)
+  uint64_t last = 0;  // number of the last one
+};
+
 class JournalReader {
  public:
   virtual ~JournalReader() = default;
-  // The next ones that are safe, in the form of the journal's records (docs/journal.md, Records); nothing if
-  // there are none now.
-  virtual Result<std::optional<Bytes>> next() = 0;
+  // The next ones that are safe; nothing if there are none now.
+  virtual Result<std::optional<EventsRead>> next() = 0;
 };
 
 class NothingToRead final : public JournalReader {
  public:
-  Result<std::optional<Bytes>> next() override { return std::optional<Bytes>(); }
+  Result<std::optional<EventsRead>> next() override { return std::optional<EventsRead>(); }
 };
 
 class Journal {
@@ -65,11 +69,14 @@ class Journal {
   virtual void hasten(Haste) {}
   // All commits up to this number are safe. Never waits.
   virtual CommitNumber committed() = 0;
-  // Drops jobs that have ended and workers that are gone from what is kept. It is done when the commit of
-  // this number is safe. Never waits.
-  virtual CommitNumber prune() { return 0; }
-  // The journal must outlive the reader.
-  virtual std::unique_ptr<JournalReader> read() { return std::make_unique<NothingToRead>(); }
+  // Drops jobs that have ended and workers that are gone from what is kept, as of what has been appended. It
+  // is done once pruned() has reached the number. Neither waits.
+  virtual uint64_t prune() { return 0; }
+  virtual uint64_t pruned() { return 0; }
+  // The events of higher numbers than this one. The journal must outlive the reader.
+  virtual std::unique_ptr<JournalReader> read(uint64_t /*after*/) {
+    return std::make_unique<NothingToRead>();
+  }
   // What went wrong without harm, for the log; each is told once.
   virtual std::vector<std::string> take_notes() { return {}; }
   // True if what is committed outlives the server process, so that workers may wait for its return.

@@ -30,6 +30,13 @@ struct SetAsideEvent {
   std::string cause;
 };
 
+// An attempt that a worker did not know any more after events were lost: it may have run.
+struct DisownedTask {
+  JobTask task;
+  InstanceId instance;
+  WorkerId worker;
+};
+
 // What reading found. Nothing but `events` of a journal that was ended in order.
 struct JournalReport {
   std::vector<std::string> files;   // in the order of reading
@@ -44,8 +51,10 @@ struct JournalReport {
   uint64_t unknown_events = 0;                         // of kinds that only a newer program knows
   std::vector<SetAsideEvent> set_aside;                // the first 1,000
   uint64_t set_aside_events = 0;
-  uint64_t set_aside_rows = 0;  // single tasks of reports
-  uint64_t mended_events = 0;   // could be applied once what was lost before was made up for
+  uint64_t set_aside_rows = 0;         // single tasks of reports
+  uint64_t mended_events = 0;          // could be applied once what was lost before was made up for
+  std::vector<DisownedTask> disowned;  // the first 1,000
+  uint64_t disowned_tasks = 0;
 
   // Something that had been safe is gone.
   [[nodiscard]] bool damaged() const { return !losses.empty() || !missing.empty(); }

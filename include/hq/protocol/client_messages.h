@@ -147,6 +147,9 @@ struct PruneJournal {
 // The events of the journal; with `live` those to come, too, until the server ends.
 struct FollowEvents {
   bool live = false;
+  // Of the server whose events the client has seen up to `after`; "" = of any. Another server refuses.
+  std::string server_uid;
+  uint64_t after = 0;  // only events of higher numbers
   friend bool operator==(const FollowEvents&, const FollowEvents&) = default;
 };
 
@@ -362,6 +365,7 @@ struct TaskExplanation {
 // Events in their order, in the form of the journal's records (docs/journal.md, Records).
 struct EventBlock {
   Bytes records;
+  uint64_t last = 0;  // number of the last event: where a client that comes back goes on
   friend bool operator==(const EventBlock&, const EventBlock&) = default;
 };
 

@@ -28,6 +28,8 @@ struct ServerOptions {
   // How long a worker may go on without a server that can come back (journal only).
   Duration resume_window = 10min;
   SuspectPolicy suspects = SuspectPolicy::kReport;
+  // Some of what the journal had is gone (docs/journal.md, Damage).
+  bool after_damage = false;
 };
 
 struct ServerPorts {

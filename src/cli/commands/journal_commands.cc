@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands/event_lines.h"
+#include "cli/commands/follower.h"
 #include "cli/commands/service_commands.h"
 #include "hq/base/log.h"
 #include "hq/journal/journal_file.h"
@@ -37,25 +38,33 @@ Error cannot_open(const std::string& path, const Error& why) {
   return Error(fmt::format("Cannot open event log file at `{}`: {}", path, why.message), why.causes);
 }
 
-int print_events(const msg::FollowEvents& request, const CommandContext& context, Output& output) {
-  auto client = context.connect();
-  if (!client) return output.print_error(client.error());
-  Printing printing(output);
-  EventLines lines([&](std::string_view text) { printing.add(text); });
-  auto ended = client->call_each(request, [&](msg::ClientReply&& reply) -> Result<void> {
-    const auto* block = std::get_if<msg::EventBlock>(&reply);
-    if (block == nullptr) return Error("The server answered with an unexpected message");
-    auto records = decode_events(block->records);
-    if (!records) return records.error();
-    for (const Record& record : *records) lines.take(record);
-    if (request.live) printing.flush();
-    return {};
-  });
-  printing.flush();
-  // A stream ends with the server.
-  if (!ended && !request.live) return output.print_error(ended.error());
-  return output.finish();
-}
+// What the server tells of its events, as lines.
+class EventPrinting {
+ public:
+  explicit EventPrinting(Output& output) : printing_(output) {}
+
+  // Until they end; a second call goes on behind the last event of the first.
+  Result<void> follow(Client& client, bool live) {
+    const msg::FollowEvents request{.live = live, .server_uid = {}, .after = told_};
+    auto ended = client.call_each(request, [&](msg::ClientReply&& reply) -> Result<void> {
+      const auto* block = std::get_if<msg::EventBlock>(&reply);
+      if (block == nullptr) return Error("The server answered with an unexpected message");
+      auto records = decode_events(block->records);
+      if (!records) return records.error();
+      for (const Record& record : *records) lines_.take(record);
+      told_ = block->last;
+      if (live) printing_.flush();
+      return {};
+    });
+    printing_.flush();
+    return ended;
+  }
+
+ private:
+  Printing printing_;
+  EventLines lines_{[this](std::string_view text) { printing_.add(text); }};
+  uint64_t told_ = 0;  // number of the last event that was printed
+};
 
 int make_database(const JournalExportOptions& options, Output& output) {
   if (options.output.empty())
@@ -135,11 +144,25 @@ int run_journal_prune(const JournalPruneOptions&, const CommandContext& context,
 }
 
 int run_journal_replay(const JournalReplayOptions&, const CommandContext& context, Output& output) {
-  return print_events(msg::FollowEvents{.live = false}, context, output);
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  EventPrinting events(output);
+  auto ended = events.follow(*client, /*live=*/false);
+  return ended ? output.finish() : output.print_error(ended.error());
 }
 
+// Ends with the server; one that comes back is followed from where it was.
 int run_journal_stream(const JournalStreamOptions&, const CommandContext& context, Output& output) {
-  return print_events(msg::FollowEvents{.live = true}, context, output);
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  Follower follower(context, std::move(*client));
+  EventPrinting events(output);
+  while (true) {
+    auto ended = events.follow(follower.client(), /*live=*/true);
+    if (ended) return output.finish();
+    if (!follower.client().lost()) return output.print_error(ended.error());
+    if (!follower.come_back()) return output.finish();
+  }
 }
 
 }  // namespace hq::cli

@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "hq/base/random.h"
 #include "journal/read.h"
 #include "journal_world.h"
@@ -295,7 +297,7 @@ TEST_CASE("pruning drops jobs that have ended, keeps the others, the numbers and
              record(JobOpened{JobId(3), JobUid(7), "o", std::nullopt}), record(JobClosed{JobId(3)})})));
     numbers += 4;
     const size_t before = disk.content(kPath).size();
-    REQUIRE(wait_for(*opened, opened->journal->prune()));
+    REQUIRE(prune(*opened));
     CHECK(opened->journal->take_notes().empty());
     CHECK(disk.content(kPath).size() < before);
     REQUIRE(wait_for(*opened, opened->journal->append({record(JobClosed{JobId(2)})})));
@@ -326,7 +328,7 @@ TEST_CASE("whatever fails while a journal is made shorter, it holds the same") {
     for (const auto& turn : story.turns()) last = opened->journal->append(turn);
     REQUIRE(wait_for(*opened, last));
     disk.fail_at(n, EIO, random.chance(0.5));
-    REQUIRE(wait_for(*opened, opened->journal->prune()));
+    REQUIRE(prune(*opened));
     disk.heal();
     REQUIRE(wait_for(*opened, opened->journal->append({{kStart, JobOpened{JobId(2), JobUid(1), "o", {}}}})));
     opened->journal.reset();
@@ -340,21 +342,85 @@ TEST_CASE("whatever fails while a journal is made shorter, it holds the same") {
   }
 }
 
+TEST_CASE("while a journal is made shorter, what is appended becomes safe, and is in the new one") {
+  FakeDisk disk;
+  SeededRandom random(5);
+  const Story story(40);
+  const auto opened_job = [](uint32_t id) {
+    return std::vector<Record>{{kStart, JobOpened{JobId(id), JobUid(id), "o", {}}}};
+  };
+  uint32_t last_job = 1;
+  uint64_t numbers = 0;
+  {
+    auto opened = open_journal_on(disk, quick_options(kPath));
+    REQUIRE(opened.ok());
+    for (const auto& turn : story.turns()) {
+      numbers += turn.size();
+      REQUIRE(wait_for(*opened, opened->journal->append(turn)));
+    }
+    const size_t before = disk.content(kPath).size();
+    disk.hold_create(kPath + ".compact");
+    const uint64_t wish = opened->journal->prune();
+    disk.await_held();
+
+    for (int i = 0; i < 5; ++i) REQUIRE(wait_for(*opened, opened->journal->append(opened_job(++last_job))));
+    REQUIRE(wait_for(*opened, opened->journal->append({{kStart, JobForgotten{JobId(1)}}})));
+    CHECK(opened->journal->pruned() < wish);
+    disk.release();
+    while (opened->journal->pruned() < wish) {
+      REQUIRE(wait_for(*opened, opened->journal->append(opened_job(++last_job))));
+    }
+
+    CHECK(disk.content(kPath).size() < before + last_job * 100);
+    CHECK(opened->journal->take_notes().empty());
+    REQUIRE(wait_for(*opened, opened->journal->append(opened_job(++last_job))));
+  }
+  disk.crash(random);
+
+  auto opened = open_journal_on(disk, quick_options(kPath));
+
+  REQUIRE(opened.ok());
+  CHECK(opened->report.sentences().empty());
+  CHECK(opened->report.last_number == numbers + last_job);
+  CHECK(opened->restored.job_ids().size() == last_job - 1);
+  CHECK(opened->restored.find_job(JobId(1)) == nullptr);
+  CHECK(disk.paths() == std::vector<std::string>{kPath});
+}
+
+TEST_CASE("a journal that is closed while it is made shorter stays as it was") {
+  FakeDisk disk;
+  const Story story(10);
+  {
+    auto opened = open_journal_on(disk, quick_options(kPath));
+    REQUIRE(opened.ok());
+    for (const auto& turn : story.turns()) opened->journal->append(turn);
+    disk.hold_create(kPath + ".compact");
+    opened->journal->prune();
+    disk.await_held();
+    std::thread later([&] { disk.release(); });
+    opened->journal.reset();
+    later.join();
+  }
+
+  CHECK(turns_on(disk, kPath, story.turns()) == story.turns().size());
+}
+
 TEST_CASE("a reader gets what is safe, each event once, also across new files and a shorter journal") {
   FakeDisk disk;
   auto options = quick_options(kPath);
   auto opened = open_journal_on(disk, options);
   REQUIRE(opened.ok());
   const Story story(8);
-  auto reader = opened->journal->read();
+  auto reader = opened->journal->read(0);
   uint64_t told = 0;
   const auto read_on = [&] {
     for (;;) {
       auto block = reader->next();
       REQUIRE(block.ok());
       if (!*block) return;
-      auto decoded = decode_records(**block);
+      auto decoded = decode_records((*block)->records);
       REQUIRE(decoded.ok());
+      CHECK(decoded->last_number == (*block)->last);
       for (const NumberedRecord& item : decoded->records) {
         CHECK(item.number == told + 1);
         told = item.number;
@@ -365,7 +431,7 @@ TEST_CASE("a reader gets what is safe, each event once, also across new files an
   for (size_t i = 0; i < story.turns().size(); ++i) {
     if (i == 3) disk.fail_at(1, EIO, false);
     if (i == 5) {
-      REQUIRE(wait_for(*opened, opened->journal->prune()));
+      REQUIRE(prune(*opened));
     }
     appended += story.turns()[i].size();
     REQUIRE(wait_for(*opened, opened->journal->append(story.turns()[i])));
@@ -376,6 +442,55 @@ TEST_CASE("a reader gets what is safe, each event once, also across new files an
   }
   read_on();
   CHECK(told == appended);
+}
+
+TEST_CASE("a reader that has seen some events gets the others, whatever became of the files meanwhile") {
+  FakeDisk disk;
+  const Story story(8);
+  uint64_t appended = 0;
+  {
+    auto options = quick_options(kPath);
+    options.pause = options.lazy = 24h;
+    auto opened = open_journal_on(disk, options);
+    REQUIRE(opened.ok());
+    for (const auto& turn : story.turns()) {
+      appended += turn.size();
+      opened->journal->append(turn);
+    }
+  }
+  auto opened = open_journal_on(disk, quick_options(kPath));
+  REQUIRE(opened.ok());
+  bool shorter = false;
+  SUBCASE("nothing") {}
+  SUBCASE("made shorter") {
+    REQUIRE(wait_for(*opened, opened->journal->append({{kStart, JobOpened{JobId(2), JobUid(1), "o", {}}}})));
+    ++appended;
+    REQUIRE(prune(*opened));
+    shorter = true;
+  }
+  for (uint64_t after = 0; after <= appended; ++after) {
+    CAPTURE(after);
+    auto reader = opened->journal->read(after);
+    std::vector<uint64_t> numbers;
+    for (;;) {
+      auto block = reader->next();
+      REQUIRE(block.ok());
+      if (!*block) break;
+      auto decoded = decode_records((*block)->records);
+      REQUIRE(decoded.ok());
+      for (const NumberedRecord& item : decoded->records) numbers.push_back(item.number);
+    }
+    CHECK((numbers.empty() || numbers.front() > after));
+    CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+    if (!shorter) CHECK(numbers.size() == appended - after);
+    if (after < appended) CHECK(numbers.back() == appended);
+  }
+
+  auto ahead = opened->journal->read(appended + 1)->next();
+
+  REQUIRE_FALSE(ahead.ok());
+  CHECK(ahead.error().message == "there is no event " + std::to_string(appended + 1) + ", the last one is " +
+                                     std::to_string(appended));
 }
 
 TEST_CASE(

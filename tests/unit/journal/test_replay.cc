@@ -104,6 +104,33 @@ TEST_CASE("behind a gap, ends count although nobody tells of their beginning") {
   CHECK(replayed->read.report.mended_events > 0);
 }
 
+TEST_CASE("tasks that a worker did not know any more behind a gap are named") {
+  std::vector<std::vector<Record>> turns;
+  const auto add = [&](Event event) { turns.push_back({{kStart, std::move(event)}}); };
+  add(ServerStarted{"u"});
+  add(WorkerConnected{WorkerId(1), WorkerUid(1), std::make_shared<const WorkerConfig>(worker_config(4))});
+  add(JobSubmitted{JobId(1), JobUid(1), false, "j", std::nullopt, submit().array(1, 3).shared()});
+  add(TasksAssigned{WorkerId(1), {{JobId(1), {1, 2, 1}, InstanceId(0), 0, true}}});
+  add(JobOpened{JobId(2), JobUid(2), "o", {}});  // lost
+  add(ServerStarted{"u"});
+  add(TasksReturned{WorkerId(1), {{{JobId(1), TaskId(2)}, InstanceId(0), LossReason::kStopped}}});
+  std::vector<uint64_t> ends;
+  Bytes bytes = file_of(turns, &ends);
+  const auto whole = replay(bytes);
+  std::memset(bytes.data() + ends[3], 0, ends[4] - ends[3]);
+
+  auto replayed = replay(bytes);
+
+  REQUIRE(replayed.ok());
+  REQUIRE(whole.ok());
+  CHECK(whole->read.report.sentences().empty());
+  const std::vector<std::string> sentences = replayed->read.report.sentences();
+  CHECK(sentences.back() ==
+        "Started anew: task 2 of job 1, since worker 1 did not know instance 0 of it any more, which may "
+        "have run");
+  CHECK(replayed->state.find_job(JobId(1))->groups[0]->instance(1) == InstanceId(1));
+}
+
 TEST_CASE("events that do not fit are set aside one by one, and named") {
   std::vector<std::vector<Record>> turns = Story(2).turns();
   turns.insert(turns.begin() + 2, {{kStart, JobClosed{JobId(9)}}, {kStart, ServerStarted{"abcdef"}}});

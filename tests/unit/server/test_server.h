@@ -107,7 +107,9 @@ class TestServer {
     clients.inbox.clear();
     State restored;
     for (const auto& commit : journal.commits()) {
-      for (const Record& record : commit) restored.apply(record);
+      for (const Record& record : commit) {
+        if (!options.after_damage || !restored.misfit(record)) restored.apply(record);
+      }
     }
     server = std::make_unique<Server>(options, ports(), now, std::move(restored));
     turn();
@@ -222,6 +224,14 @@ class TestServer {
     message.max_fails = max_fails;
     message.submit = builder.value();
     return ask<msg::Submitted>(message).job;
+  }
+  // The answer may come later.
+  PeerId submit_unanswered(const SubmitBuilder& builder) {
+    const PeerId client = new_client();
+    msg::Submit message;
+    message.submit = builder.value();
+    request(client, message);
+    return client;
   }
   std::string refusal(const msg::Submit& message) { return ask<msg::Failed>(message).message; }
   msg::ItemResult cancel(JobId job) {
