@@ -133,13 +133,12 @@ Result<WorkerConfig> make_config(const WorkerStartOptions& options) {
 }
 
 // Two pipes for each streamed task, and a few descriptors for all else.
-SpoolOptions spool_options() {
+SpoolOptions spool_options(int zstd_level) {
   constexpr rlim_t kOthers = 256;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   SpoolOptions options;
-  if (const char* level = std::getenv("HQ_STREAM_ZSTD"))
-    options.zstd_level = std::clamp(std::atoi(level), 0, 19);
+  options.zstd_level = zstd_level;
   options.max_tasks = size_t(limit.rlim_cur > 2 * kOthers ? (limit.rlim_cur - kOthers) / 2 : kOthers / 2);
   return options;
 }
@@ -221,7 +220,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   }
   worker_options.hide_unrequested_gpus = options.hide_unrequested_gpus;
   worker_options.set_fence = [&](std::optional<Duration> within) { (*launcher)->set_fence(within); };
-  auto spool = make_spool(spool_options());
+  auto spool = make_spool(spool_options(options.stream_compression.value_or(0)));
   if (!spool) return spool.error();
   auto peeker = make_output_peeker();
   if (!peeker) return peeker.error();

@@ -38,6 +38,21 @@ def test_a_gigabyte_arrives_whole(hq):
     assert total[0] == total[1]
 
 
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_a_worker_compresses_streams_where_it_is_told_to(hq, way):
+    hq.start_server()
+    if way == "option":
+        hq.start_worker("--cpus=2", "--stream-compression=3")
+    else:
+        worker = hq.start(["hq", "worker", "start", "--detect-resources=none", "--cpus=2"], env={"HQ_STREAM_ZSTD": "3"})
+        hq.await_worker(worker, set())
+
+    hq.command(["submit", "--wait", "--stream=log", "--", "bash", "-c", "yes | head -c 10M"])
+
+    assert sum(file.stat().st_size for file in (hq.cwd / "log").iterdir()) < 1 << 20
+    assert cat(hq, 1) == "y\n" * (5 << 20)
+
+
 def test_output_is_byte_for_byte_what_the_task_wrote(hq):
     data = bytes(range(256)) * 3000
     (hq.cwd / "data").write_bytes(data)

@@ -15,6 +15,12 @@ constexpr auto kWorkerFilters = std::to_array<Choice<WorkerFilter>>({{"running",
                                                                      {"offline", WorkerFilter::kOffline},
                                                                      {"suspect", WorkerFilter::kSuspect}});
 
+Result<int> parse_zstd_level(std::string_view text) {
+  Result<int64_t> level = parse_integer_in(text, 0, 19);
+  if (!level) return std::move(level.error());
+  return static_cast<int>(*level);
+}
+
 }  // namespace
 
 void declare_worker_config(Command& command, WorkerConfigOptions& o) {
@@ -84,6 +90,12 @@ void declare_worker_start(Command& command, CommandLine& line) {
   command.flag(
       "hide-unrequested-gpus", o.hide_unrequested_gpus,
       "Show no GPU to tasks that ask for none (empty CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES).");
+  command
+      .option("stream-compression", o.stream_compression, parse_zstd_level,
+              "Compress what tasks print into a --stream directory with zstd at this level: 1 is fast, 19 is "
+              "small, 0 writes it as it is.")
+      .from_env("HQ_STREAM_ZSTD")
+      .default_is("0");
 }
 
 void declare_worker_stop(Command& command, CommandLine& line) {

@@ -116,6 +116,7 @@ struct WorkerStartOptions {
   std::optional<Duration> retract_check_interval;
   bool no_detect_resources = false;  // older spelling: nothing but cpus is detected
   bool hide_unrequested_gpus = false;
+  std::optional<int> stream_compression;  // level of zstd; 0 = none
 };
 struct WorkerStopOptions {
   Selector selector;
