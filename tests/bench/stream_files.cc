@@ -22,8 +22,8 @@ uint32_t number(const char* text) {
 bool make_file(const std::string& path, uint32_t first, uint32_t step, uint32_t tasks) {
   using namespace hq;
   std::ofstream out(path, std::ios::binary);
-  StreamWriter writer(
-      {"abcdef", 0, WorkerId(first), WallTime{1'700'000'000'000'000'000}, 0x1234'5678'9abc + first});
+  StreamWriter writer({"abcdef", 0, WorkerId(first), WallTime{1'700'000'000'000'000'000},
+                       uint64_t{first} << 32 | 0x1234'5678});
   const auto flush = [&] {
     const BytesView bytes = writer.pending();
     out.write(bytes.data(), std::streamsize(bytes.size()));
