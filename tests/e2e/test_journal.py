@@ -40,6 +40,14 @@ def test_a_killed_server_comes_back_with_jobs_results_and_workers(hq):
     assert hq.command(["journal", "check", "j.bin", "--output-mode=json"]).json["good"]
 
 
+def test_a_variable_names_the_journal_for_scripts_that_cannot_be_edited(hq):
+    server = hq.start(["hq", "server", "start"], env={"HQ_JOURNAL": "j.bin"})
+    hq.await_server(server)
+    hq.command(["submit", "--", "true"])
+
+    assert hq.command(["journal", "export", "j.bin"]).stdout.count("job-created") == 1
+
+
 def test_a_second_server_on_a_journal_is_refused_with_the_name_of_the_first(hq):
     hq.start_server("--journal", "j.bin")
 

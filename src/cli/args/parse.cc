@@ -46,6 +46,24 @@ class Walk {
     }
   }
 
+  // For a command's own options: what was given on the command line wins, also over what it conflicts with.
+  std::optional<UsageError> take_environment_of(const Level& level, const ArgumentList& given) const {
+    const auto names = [](const Argument& one, const Argument& other) {
+      const auto& names = one.conflicts_with;
+      return std::find(names.begin(), names.end(), other.name) != names.end();
+    };
+    for (const Argument& argument : level.command->arguments()) {
+      const bool own = !argument.env.empty() && !argument.is_global;
+      const char* value = own ? environment_(argument.env.c_str()) : nullptr;
+      const bool decided = std::any_of(given.begin(), given.end(), [&](const Argument* other) {
+        return other == &argument || names(*other, argument) || names(argument, *other);
+      });
+      if (value == nullptr || decided) continue;
+      if (auto error = store_from_environment(level, argument, value)) return error;
+    }
+    return std::nullopt;
+  }
+
   void forgive_environment(const ArgumentList& given) {
     for (const Argument* argument : given) {
       if (argument->name == refused_from_environment_) environment_error_.reset();
@@ -78,6 +96,7 @@ class Walk {
     if (asked.any()) return HelpText{help_text(node, level, asked.help), true};
     if (node.children.empty()) {
       if (auto error = parser.check()) return *std::move(error);
+      if (auto error = take_environment_of(level, parser.given())) return *std::move(error);
       return Parsed{};
     }
     if (parser.rest().empty()) {

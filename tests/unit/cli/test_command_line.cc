@@ -113,6 +113,20 @@ TEST_CASE("global options are understood at every level, the innermost wins, the
   CHECK(line_of({"server", "info"}, {{"HQ_DEBUG", "true"}}).global.debug);
 }
 
+TEST_CASE("a command's own options come from variables where the command line does not decide") {
+  const Variables variables = {{"HQ_JOURNAL", "env"}, {"HQ_STREAM_ZSTD", "3"}};
+  const auto journal = [&](const std::vector<std::string>& words) {
+    return std::get<ServerStartOptions>(line_of(words, variables).options).journal;
+  };
+  CHECK(journal({"server", "start"}) == "env");
+  CHECK(journal({"server", "start", "--journal=given"}) == "given");
+  CHECK_FALSE(journal({"server", "start", "--resume"}));
+  const CommandLine worker = line_of({"worker", "start"}, variables);
+  CHECK(std::get<WorkerStartOptions>(worker.options).stream_compression == 3);
+  const auto refused = parse({"worker", "start"}, {{"HQ_STREAM_ZSTD", "20"}});
+  CHECK(contains(std::get<EarlyEnd>(refused).text, "20 is not in 0..=19"));
+}
+
 TEST_CASE("lists of states come from commas and from repeating") {
   auto o = options_of<JobListOptions>({"job", "list", "--filter", "running,failed", "--filter=opened"});
   CHECK(o.filter == std::vector{StatusFilter::kRunning, StatusFilter::kFailed, StatusFilter::kOpened});
