@@ -22,7 +22,7 @@ constexpr Duration kLook = 20ms;  // of the watcher at the leader
 constexpr unsigned kLooksBeforeSleep = 50;
 constexpr size_t kMostLoopThreads = 64;
 constexpr size_t kLoopStack = 512 * 1024;
-constexpr Duration kReportDelay = 1ms;  // for reports that nobody waits for
+constexpr Duration kReportDelay = 3ms;  // for reports that nobody waits for
 constexpr size_t kReportsAtOnce = 64;
 constexpr size_t kMostPipesAtOnce =
     126;  // even, so that the pipes of one task leave together; below SCM_MAX_FD
