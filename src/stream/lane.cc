@@ -122,7 +122,10 @@ bool Lane::turn() {
     sleeping_ = may_sleep;
   }
   now_ = clock_.now().wall;
-  for (Command& command : commands) take(command);
+  for (Command& command : commands) {
+    take(command);
+    if (keeper_->pending_bytes() >= kBuffer) flush();
+  }
   if (commands.empty() || watched_ > 0) read_ready(may_sleep);
   // What has ended by now needed no watching.
   for (OutputId id : std::exchange(fresh_, {})) {
@@ -174,6 +177,10 @@ void Lane::read_ready(bool may_sleep) {
   }
   if (wait != 0) now_ = clock_.now().wall;
   for (int i = 0; i < count; ++i) {
+    if (keeper_->pending_bytes() >= kBuffer) {  // the others are still ready in the next turn
+      more_ = true;
+      return;
+    }
     const uint64_t which = ready[size_t(i)].data.u64;
     if (which == UINT64_MAX) {
       uint64_t number = 0;
