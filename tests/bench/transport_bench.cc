@@ -1,5 +1,6 @@
 // Frames per second between a server and its peers over the loopback interface, with CURVE, in both
-// directions. Usage: transport_bench [SECONDS-PER-CASE [PEERS]]
+// directions. Usage: transport_bench [SECONDS-PER-CASE [PEERS [BYTES]]]; with BYTES only frames of that size
+// to the server.
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -88,6 +89,10 @@ void run_command_latency() {
 int main(int argc, char** argv) {
   Duration length = argc > 1 ? Duration(static_cast<int64_t>(std::atof(argv[1]) * 1e9)) : Duration(1s);
   size_t peers = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2;
+  if (argc > 3) {
+    run({true, true, std::strtoul(argv[3], nullptr, 10)}, length, peers);
+    return 0;
+  }
   for (bool curve : {true, false}) {
     for (size_t bytes : {size_t{50}, size_t{500}, size_t{5000}}) {
       for (bool to_server : {true, false}) run({curve, to_server, bytes}, length, peers);

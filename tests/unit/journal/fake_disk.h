@@ -3,6 +3,7 @@
 // directories, "." and "d". test_disk_conformance.cc holds it to the real disk.
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -97,7 +98,7 @@ class FakeDisk final : public Disk {
     return out;
   }
   bool can_reserve = true;
-  uint64_t free = uint64_t{1} << 40;
+  std::atomic<uint64_t> free = uint64_t{1} << 40;  // asked for by the journal's own thread
 
   // --- Disk ---
   Result<std::unique_ptr<DiskFile>> open(const std::string& path, bool writable) override {
@@ -155,7 +156,7 @@ class FakeDisk final : public Disk {
     unsynced_names_.clear();
     return {};
   }
-  Result<uint64_t> free_bytes(const std::string&) override { return free; }
+  Result<uint64_t> free_bytes(const std::string&) override { return free.load(); }
   Result<std::vector<std::string>> list(const std::string& path) override {
     const std::lock_guard lock(mutex_);
     if (auto failed = operation()) return *failed;
