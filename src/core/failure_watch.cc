@@ -14,6 +14,8 @@ namespace {
 constexpr size_t kMostSuspicions = 1000;
 // More would not change a verdict.
 constexpr uint64_t kEnoughOutlasting = 20'000;
+// Workers judged at a time.
+constexpr size_t kJudgedAtOnce = 64;
 
 struct Outlasting {
   uint64_t here = 0;
@@ -36,10 +38,12 @@ void for_each_running(const Job& job, ClassId klass, const WorkerState& worker, 
   }
 }
 
-// Tasks that run, and began so long before now that they have outlasted one of `failed_s` seconds.
+// Tasks that run, and began so long before now that they have outlasted one of `failed_s` seconds, even if
+// the word of their end is under way.
 Outlasting count_outlasting(const State& state, const Job& job, ClassId klass, WorkerId here, float failed_s,
                             const std::map<WorkerId, Suspicion>& not_asked, WallTime now) {
-  const int64_t since_ms = (now - job.submitted).count() / 1'000'000 - int64_t(double{failed_s} * 1e3) - 1;
+  const Duration outlasted = Duration(int64_t(double{failed_s} * 1e9)) + FailureWatch::kSettle;
+  const int64_t since_ms = (now - outlasted - job.submitted).count() / 1'000'000;
   Outlasting out;
   for (const auto& [id, worker] : state.alive_workers()) {
     if (worker->running == 0 || (id != here && not_asked.contains(id))) continue;
@@ -109,10 +113,9 @@ FailureWatch::Book FailureWatch::open_book(const State& state, const Key& key) {
   return book;
 }
 
-std::vector<WorkerId> FailureWatch::note(const State& state, const std::vector<Effects::Ended>& ended,
-                                         WallTime now) {
+void FailureWatch::note(const State& state, const std::vector<Effects::Ended>& ended, WallTime now) {
   std::set<Key> opened;  // know of all these ends already
-  std::set<std::pair<Key, WorkerId>> due;
+  std::set<Question> due;
   for (const Effects::Ended& run : ended) {
     const Key key{run.job, run.klass};
     auto found = books_.find(key);
@@ -128,29 +131,43 @@ std::vector<WorkerId> FailureWatch::note(const State& state, const std::vector<E
     if (auto suspect = suspicions_.find(run.worker); suspect != suspicions_.end()) {
       suspect->second.ended_since += run.finished + run.failed;
       suspect->second.failed_since += run.failed;
+      continue;
     }
     const Row& row = row_of(found->second, run.worker);
     if (run.failed > 0 && row.failed >= row.next_look) due.insert({key, run.worker});
   }
-  std::vector<WorkerId> out;
-  for (const auto& [key, worker] : due) {
-    const Verdict verdict = judge(state, key, worker, now);
-    if (verdict == Verdict::kSuspect) out.push_back(worker);
-    if (verdict != Verdict::kNone) continue;
-    Row& row = row_of(books_.at(key), worker);
-    row.next_look = row.failed + row.failed / 8 + 1;
+  for (const Question& question : due) {
+    if (questions_.contains(question)) continue;
+    if (looks_bad(state, question.first, row_of(books_.at(question.first), question.second))) {
+      questions_[question] = now;
+    } else {
+      put_off(question);
+    }
   }
-  return out;
 }
 
-std::vector<WorkerId> FailureWatch::look_again(const State& state, WallTime now) {
-  if (pending_.empty()) return {};
-  auto next = pending_.upper_bound(last_pending_);
-  if (next == pending_.end()) next = pending_.begin();
-  last_pending_ = *next;
-  const auto [key, worker] = *next;
-  if (judge(state, key, worker, now) != Verdict::kSuspect) return {};
-  return {worker};
+// Not before there are some more failures.
+void FailureWatch::put_off(const Question& question) {
+  Row& row = row_of(books_.at(question.first), question.second);
+  row.next_look = row.failed + row.failed / 8 + 1;
+}
+
+std::vector<WorkerId> FailureWatch::judge(const State& state, WallTime now) {
+  std::vector<Question> due;
+  auto next = questions_.upper_bound(last_judged_);
+  for (size_t i = 0; i < questions_.size() && due.size() < kJudgedAtOnce; ++i, ++next) {
+    if (next == questions_.end()) next = questions_.begin();
+    if (now - next->second >= kSettle) due.push_back(next->first);
+  }
+  std::vector<WorkerId> out;
+  for (const Question& question : due) {
+    last_judged_ = question;
+    const Verdict found = verdict(state, question, now);
+    if (found == Verdict::kSuspect) out.push_back(question.second);
+    if (found == Verdict::kNone) put_off(question);
+    if (found != Verdict::kLater) questions_.erase(question);
+  }
+  return out;
 }
 
 std::vector<WorkerId> FailureWatch::close_job(const State& state, JobId job, WallTime now) {
@@ -162,10 +179,19 @@ std::vector<WorkerId> FailureWatch::close_job(const State& state, JobId job, Wal
       if (row.failed >= kLeastFailures) failing.push_back(row.worker);
     }
     for (WorkerId worker : failing) {
-      if (judge(state, it->first, worker, now) == Verdict::kSuspect) out.push_back(worker);
-      pending_.erase({it->first, worker});
+      const Question question{it->first, worker};
+      if (verdict(state, question, now) == Verdict::kSuspect) out.push_back(worker);
+      questions_.erase(question);
     }
     it = books_.erase(it);
+  }
+  return out;
+}
+
+std::set<WorkerId> FailureWatch::in_question(WallTime now, Duration less_than) const {
+  std::set<WorkerId> out;
+  for (const auto& [question, since] : questions_) {
+    if (now - since < less_than) out.insert(question.second);
   }
   return out;
 }
@@ -183,7 +209,7 @@ void FailureWatch::clear(WorkerId worker) {
     book.failed -= row.failed;
     std::erase_if(book.rows, [&](const Row& r) { return r.worker == worker; });
   }
-  std::erase_if(pending_, [&](const auto& p) { return p.second == worker; });
+  std::erase_if(questions_, [&](const auto& entry) { return entry.first.second == worker; });
 }
 
 FailureCounts FailureWatch::counts_of(const Book& book, const Row& row) const {
@@ -196,29 +222,32 @@ FailureCounts FailureWatch::counts_of(const Book& book, const Row& row) const {
   return counts;
 }
 
-FailureWatch::Verdict FailureWatch::judge(const State& state, const Key& key, WorkerId worker, WallTime now) {
-  const WorkerState* judged = state.find_worker(worker);
+// Beyond chance, if all that runs elsewhere ends well.
+bool FailureWatch::looks_bad(const State& state, const Key& key, const Row& row) const {
+  FailureCounts at_best = counts_of(books_.at(key), row);
+  at_best.ended_elsewhere += state.find_job(key.first)->count(TaskState::kRunning);
+  return is_beyond_chance(at_best);
+}
+
+FailureWatch::Verdict FailureWatch::verdict(const State& state, const Question& question, WallTime now) {
+  const auto& [key, id] = question;
+  const WorkerState* worker = state.find_worker(id);
   const Job* job = state.find_job(key.first);
-  const auto book = books_.find(key);
-  pending_.erase({key, worker});
-  if (judged == nullptr || !judged->alive() || job == nullptr || book == books_.end()) return Verdict::kNone;
-  if (suspicions_.contains(worker)) return Verdict::kNone;
-  const Row row = row_of(book->second, worker);
-  FailureCounts counts = counts_of(book->second, row);
+  if (worker == nullptr || !worker->alive() || job == nullptr || suspicions_.contains(id))
+    return Verdict::kNone;
+  Book& book = books_.at(key);
+  const Row row = row_of(book, id);
+  FailureCounts counts = counts_of(book, row);
   if (!is_beyond_chance(counts)) {
-    FailureCounts at_best = counts;
-    const uint64_t running = job->count(TaskState::kRunning);
-    at_best.ended_elsewhere += running;
-    if (!is_beyond_chance(at_best)) return Verdict::kNone;
-    pending_.insert({key, worker});
-    if (now - last_walk_ < kBetweenWalks + int64_t(running) * kBetweenWalksEach) return Verdict::kPending;
+    if (!looks_bad(state, key, row)) return Verdict::kNone;
+    const auto running = int64_t(job->count(TaskState::kRunning));
+    if (now - last_walk_ < kBetweenWalks + running * kBetweenWalksEach) return Verdict::kLater;
     last_walk_ = now;
     const Outlasting outlasting =
-        count_outlasting(state, *job, key.second, worker, row.longest_failed_s, suspicions_, now);
+        count_outlasting(state, *job, key.second, id, row.longest_failed_s, suspicions_, now);
     counts.ended_here += outlasting.here;
     counts.ended_elsewhere += outlasting.elsewhere;
-    if (!is_beyond_chance(counts)) return Verdict::kPending;
-    pending_.erase({key, worker});
+    if (!is_beyond_chance(counts)) return Verdict::kLater;
   }
   accuse(state, key, row, counts, now);
   return Verdict::kSuspect;

@@ -285,10 +285,11 @@ void State::note_mean(TaskGroup& group, ClassId klass, float ran_s) {
 // them.
 void State::note_end(Effects& effects, WorkerId worker, const TaskEnd& end, ClassId klass) const {
   if (!end.finished && !is_own_failure(end.failure.kind)) return;
-  if (classes_.needs(klass)[0].nodes > 0) return;
   std::vector<Effects::Ended>& runs = effects.ended;
-  if (runs.empty() || runs.back().job != end.task.job || runs.back().klass != klass)
+  if (runs.empty() || runs.back().job != end.task.job || runs.back().klass != klass) {
+    if (classes_.needs(klass)[0].nodes > 0) return;
     runs.push_back({worker, end.task.job, klass, 0, 0, 0, {}});
+  }
   Effects::Ended& run = runs.back();
   if (end.finished) {
     ++run.finished;

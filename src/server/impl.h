@@ -121,7 +121,8 @@ struct Server::Impl {
 
   // --- workers whose tasks fail oddly often (suspects.cc) --------------------------------------------------
   void watch_failures(const Effects& effects);
-  void look_for_suspects();
+  void judge_suspects();
+  void hold_questionable();
   void on_suspects(const std::vector<WorkerId>& found);
   // At most so many new tasks for these.
   [[nodiscard]] std::map<WorkerId, uint64_t> tasks_for_quarantined() const;
@@ -212,6 +213,8 @@ struct Server::Impl {
   std::set<std::pair<WorkerId, ClassId>> refused;
   std::optional<TimePoint> schedule_at;
   FailureWatch failure_watch;
+  TimePoint next_judgement{};
+  std::set<WorkerId> held_workers;  // get nothing until it is known whether they are suspect
   struct Quarantine {
     TimePoint next_probe{};
     std::map<JobTask, InstanceId> probes;  // handed out

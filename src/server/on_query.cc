@@ -323,6 +323,7 @@ std::string Server::Impl::not_now(ClassId klass, const WorkerState& worker) cons
   if (const auto found = quarantined.find(worker.id);
       found != quarantined.end() && now_.mono < found->second.next_probe)
     return "it is suspect, and gets one probe task a minute";
+  if (held_workers.contains(worker.id)) return "its tasks fail, and it is looked at whether it is suspect";
   const auto kept = scheduler.reservation(worker.id);
   if (kept && kept->klass != klass) return "it is kept for a task that others have passed for too long";
   if (std::string text = not_free_text(state, klass, worker); !text.empty()) return text;

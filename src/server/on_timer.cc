@@ -33,8 +33,8 @@ void Server::Impl::on_timer() {
     end_fences();
     judge_idleness();
     give_up_peeks();
-    look_for_suspects();
   }
+  judge_suspects();
   for (PeerId peer : acks_due) {
     WorkerSession* session = sessions.find(peer);
     if (session == nullptr || !session->ack_due) continue;

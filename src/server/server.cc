@@ -232,6 +232,7 @@ std::optional<TimePoint> Server::Impl::next_deadline() {
   if (stop_until) earlier(*stop_until);
   if (schedule_at) earlier(*schedule_at);
   if (probe_again) earlier(*probe_again);
+  if (failure_watch.has_questions()) earlier(next_judgement);
   if (to_workers.stuck() || to_clients.stuck() || pages.unfinished()) earlier(now_.mono + 1ms);
   for (const Waiter& waiter : waiters.all()) {
     if (waiter.progress && waiter.changed) earlier(waiter.last_progress + kProgressInterval);

@@ -16,20 +16,43 @@ constexpr Duration kBetweenProbes = 60s;
 constexpr uint32_t kGoodProbes = 3;
 // Handed out and not heard of again: more are not remembered.
 constexpr size_t kMostProbes = 100;
+// Whoever is in question for longer than this is looked at less often,
+constexpr Duration kYoungQuestion = 2s;
+constexpr Duration kBetweenJudgements = 50ms;
+constexpr Duration kBetweenLateJudgements = 500ms;
+// and in quarantine mode gets tasks meanwhile.
+constexpr Duration kHold = 1s;
 
 }  // namespace
 
 void Server::Impl::watch_failures(const Effects& effects) {
-  if (!effects.ended.empty()) on_suspects(failure_watch.note(state, effects.ended, now_.wall));
+  if (!effects.ended.empty()) failure_watch.note(state, effects.ended, now_.wall);
   if (!failure_watch.has_books()) return;
   for (JobId id : effects.changed_jobs) {
     const Job* job = state.find_job(id);
     if (job == nullptr || job->terminated()) on_suspects(failure_watch.close_job(state, id, now_.wall));
   }
+  if (!failure_watch.has_questions()) return;
+  next_judgement = std::min(next_judgement, now_.mono + FailureWatch::kSettle);
+  hold_questionable();
 }
 
-void Server::Impl::look_for_suspects() {
-  on_suspects(failure_watch.look_again(state, now_.wall));
+void Server::Impl::judge_suspects() {
+  if (!failure_watch.has_questions() || !workers_drained || now_.mono < next_judgement) return;
+  on_suspects(failure_watch.judge(state, now_.wall));
+  const bool young = !failure_watch.in_question(now_.wall, kYoungQuestion).empty();
+  next_judgement = now_.mono + (young ? kBetweenJudgements : kBetweenLateJudgements);
+  hold_questionable();
+}
+
+// While it is not decided whether a worker is bad, quarantine costs it nothing but a moment's work, and may
+// save hundreds of tasks.
+void Server::Impl::hold_questionable() {
+  if (options.suspects != SuspectPolicy::kQuarantine) return;
+  std::set<WorkerId> questionable = failure_watch.in_question(now_.wall, kHold);
+  if (questionable == held_workers) return;
+  held_workers = std::move(questionable);
+  wake_scheduler = true;
 }
 
 void Server::Impl::on_suspects(const std::vector<WorkerId>& found) {
@@ -52,6 +75,7 @@ std::string Server::Impl::host_of(WorkerId worker) const {
 
 std::map<WorkerId, uint64_t> Server::Impl::tasks_for_quarantined() const {
   std::map<WorkerId, uint64_t> out;
+  for (WorkerId id : held_workers) out[id] = 0;
   for (const auto& [id, quarantine] : quarantined) out[id] = quarantine.next_probe <= now_.mono ? 1 : 0;
   return out;
 }

@@ -6,6 +6,9 @@
 // has outlasted every failed one here, counts as one that did not fail. Workers that are suspect already are
 // no measure for others.
 //
+// What one worker reports comes before what others report of the same moment. So whoever looks bad is first
+// *in question*, and judged a little later, when all that had come by then has been taken in.
+//
 // It never decides what follows. It costs nothing while no task fails: books are opened at a job's first
 // failure, from what the state knows of the tasks that have ended, and closed with the job.
 #pragma once
@@ -22,20 +25,25 @@ namespace hq {
 
 class FailureWatch {
  public:
+  // From looking bad to being judged; and what reports of others may be late by.
+  static constexpr Duration kSettle = 250ms;
   // Least time between two walks over the running tasks of a job, and how much more for each of them.
   static constexpr Duration kBetweenWalks = 5ms;
   static constexpr Duration kBetweenWalksEach = 200ns;
 
-  // Takes in what an event has ended; `state` has applied it. Names the workers that are suspect from now on.
-  std::vector<WorkerId> note(const State& state, const std::vector<Effects::Ended>& ended, WallTime now);
-  // Tasks elsewhere outlast failed ones by running on: to be asked now and then.
-  std::vector<WorkerId> look_again(const State& state, WallTime now);
+  // Takes in what an event has ended; `state` has applied it.
+  void note(const State& state, const std::vector<Effects::Ended>& ended, WallTime now);
+  // Judges some of those in question; names the workers that are suspect from now on. REQUIRES: all that
+  // workers have said by `now` was taken in.
+  std::vector<WorkerId> judge(const State& state, WallTime now);
   // The job has ended: judges by it for the last time, and forgets it.
   std::vector<WorkerId> close_job(const State& state, JobId job, WallTime now);
 
   [[nodiscard]] const Suspicion* find(WorkerId worker) const;
-  [[nodiscard]] const std::map<WorkerId, Suspicion>& suspicions() const { return suspicions_; }
   [[nodiscard]] bool has_books() const { return !books_.empty(); }
+  [[nodiscard]] bool has_questions() const { return !questions_.empty(); }
+  // In question since less than so long.
+  [[nodiscard]] std::set<WorkerId> in_question(WallTime now, Duration less_than) const;
   // It starts anew: nothing of what it did counts any more, neither against it nor for others.
   void clear(WorkerId worker);
 
@@ -54,20 +62,22 @@ class FailureWatch {
     uint64_t ended = 0;
     uint64_t failed = 0;
   };
-  enum class Verdict : uint8_t { kNone, kPending, kSuspect };
+  enum class Verdict : uint8_t { kNone, kLater, kSuspect };
+  using Question = std::pair<Key, WorkerId>;
 
   static Row& row_of(Book& book, WorkerId worker);
   static void add(Book& book, const Effects::Ended& run);
   static Book open_book(const State& state, const Key& key);
-  Verdict judge(const State& state, const Key& key, WorkerId worker, WallTime now);
+  [[nodiscard]] bool looks_bad(const State& state, const Key& key, const Row& row) const;
+  Verdict verdict(const State& state, const Question& question, WallTime now);
   [[nodiscard]] FailureCounts counts_of(const Book& book, const Row& row) const;
   void accuse(const State& state, const Key& key, const Row& row, const FailureCounts& counts, WallTime now);
+  void put_off(const Question& question);
 
   std::map<Key, Book> books_;
   std::map<WorkerId, Suspicion> suspicions_;
-  // Would be suspect if what runs elsewhere did not fail soon.
-  std::set<std::pair<Key, WorkerId>> pending_;
-  std::pair<Key, WorkerId> last_pending_;  // looked at
+  std::map<Question, WallTime> questions_;  // since when
+  Question last_judged_;
   WallTime last_walk_;
 };
 

@@ -59,7 +59,13 @@ struct Watched {
       if (failure) end.failure = {*failure, 1, {}};
       ended.tasks.push_back(end);
     }
-    return watch.note(state, apply(ended).ended, now);
+    watch.note(state, apply(ended).ended, now);
+    return watch.judge(state, now);
+  }
+  // Long enough for all to be told.
+  Found settle() {
+    now = now + 300ms;
+    return watch.judge(state, now);
   }
   Found run(WorkerId worker, JobId job, uint32_t count, std::optional<FailureKind> failure) {
     return end(worker, job, start(worker, job, count), failure);
@@ -80,8 +86,11 @@ TEST_CASE("a worker that fails all beside others that finish theirs is suspect, 
   CHECK(w.finish(good, job, 100).empty());
   CHECK(w.fail(bad, job, 9).empty());
 
-  CHECK(w.fail(bad, job, 1) == Found{bad});
+  CHECK(w.fail(bad, job, 1).empty());  // others may be about to say the same
+  CHECK(w.watch.in_question(w.now, 1s) == std::set<WorkerId>{bad});
+  CHECK(w.settle() == Found{bad});
 
+  CHECK_FALSE(w.watch.has_questions());
   const Suspicion* suspicion = w.watch.find(bad);
   REQUIRE(suspicion != nullptr);
   CHECK(suspicion->job == job);
@@ -99,9 +108,11 @@ TEST_CASE("what follows is counted, and the worker is named once") {
   const WorkerId good = w.add_worker();
   const JobId job = w.add_job();
   w.finish(good, job, 100);
-  REQUIRE(w.fail(bad, job, 10) == Found{bad});
+  w.fail(bad, job, 10);
+  REQUIRE(w.settle() == Found{bad});
 
   CHECK(w.fail(bad, job, 5).empty());
+  CHECK(w.settle().empty());
   CHECK(w.finish(bad, job, 2).empty());
 
   CHECK(w.watch.find(bad)->failed_since == 5);
@@ -114,37 +125,54 @@ TEST_CASE("where all fail nobody is suspect") {
   for (int i = 0; i < 5; ++i) w.add_worker();
   for (int round = 0; round < 20; ++round) {
     for (uint32_t id = 1; id <= 5; ++id) CHECK(w.fail(WorkerId(id), job, 20).empty());
+    CHECK(w.settle().empty());
   }
 }
 
-TEST_CASE(
-    "tasks that run for hours elsewhere speak against the worker as soon as they have outlasted its own") {
+TEST_CASE("of failures that begin on all workers at once the first to be told blames nobody") {
   Watched w;
-  const WorkerId bad = w.add_worker();
-  const WorkerId good = w.add_worker();
   const JobId job = w.add_job();
-  w.start(good, job, 40);
-  CHECK(w.fail(bad, job, 20).empty());  // they have just begun
+  for (int i = 0; i < 10; ++i) w.add_worker();
+  for (uint32_t id = 1; id <= 10; ++id) w.finish(WorkerId(id), job, 200);
 
-  w.now = w.now + 60ms;
+  for (uint32_t id = 1; id <= 10; ++id) CHECK(w.fail(WorkerId(id), job, 50).empty());
 
-  CHECK(w.fail(bad, job, 1) == Found{bad});
-  CHECK(w.watch.find(bad)->counts == FailureCounts{21, 21, 0, 40});
+  CHECK(w.settle().empty());
+  CHECK_FALSE(w.watch.has_questions());
 }
 
-TEST_CASE("a worker that has eaten all there was is found out without another failure") {
+TEST_CASE("tasks that run for hours elsewhere speak against a worker when they have outlasted its own") {
   Watched w;
   const WorkerId bad = w.add_worker();
   const WorkerId good = w.add_worker();
   const JobId job = w.add_job();
+  w.now = w.now + 1s;
   w.start(good, job, 40);
-  CHECK(w.fail(bad, job, 20).empty());
-  CHECK(w.watch.look_again(w.state, w.now).empty());
+  w.fail(bad, job, 20);
+  w.now = w.now + 253ms;  // it took 5 ms to fail, and the word of an end may be as late as that
+  CHECK(w.watch.judge(w.state, w.now).empty());
+  CHECK(w.watch.has_questions());
 
-  w.now = w.now + 500ms;
+  w.now = w.now + 6ms;
 
-  CHECK(w.watch.look_again(w.state, w.now) == Found{bad});
-  CHECK(w.watch.look_again(w.state, w.now).empty());
+  CHECK(w.watch.judge(w.state, w.now) == Found{bad});
+  CHECK(w.watch.find(bad)->counts == FailureCounts{20, 20, 0, 40});
+  CHECK(w.watch.judge(w.state, w.now).empty());
+}
+
+TEST_CASE("a worker is in question until what it is measured by has ended") {
+  Watched w;
+  const WorkerId bad = w.add_worker();
+  const WorkerId good = w.add_worker();
+  const JobId job = w.add_job();
+  const auto running = w.start(good, job, 40);
+  w.end(bad, job, w.start(bad, job, 20), FailureKind::kExit, 1000);
+  for (int i = 0; i < 10; ++i) CHECK(w.settle().empty());
+  CHECK(w.watch.has_questions());
+  CHECK(w.watch.in_question(w.now, 1s).empty());  // for a long time now
+  w.end(good, job, running, FailureKind::kExit, 1000);
+  CHECK(w.settle().empty());
+  CHECK_FALSE(w.watch.has_questions());
 }
 
 TEST_CASE("tasks that outlast the failed ones on the same worker speak for it") {
@@ -157,8 +185,7 @@ TEST_CASE("tasks that outlast the failed ones on the same worker speak for it") 
   for (int i = 0; i < 17; ++i) {
     for (uint32_t id = 1; id <= 10; ++id) CHECK(w.fail(WorkerId(id), job, 1).empty());
   }
-  w.now = w.now + 500ms;
-  for (int i = 0; i < 20; ++i) CHECK(w.watch.look_again(w.state, w.now).empty());
+  for (int i = 0; i < 20; ++i) CHECK(w.settle().empty());
 }
 
 TEST_CASE("limits, losses and cancels are no failures of a worker") {
@@ -171,7 +198,8 @@ TEST_CASE("limits, losses and cancels are no failures of a worker") {
   CHECK_FALSE(w.watch.has_books());
   for (FailureKind kind : {FailureKind::kErrorFile, FailureKind::kLaunch})
     CHECK(w.run(slow, job, 4, kind).empty());
-  CHECK(w.run(slow, job, 4, FailureKind::kBeforeLaunch) == Found{slow});
+  w.run(slow, job, 4, FailureKind::kBeforeLaunch);
+  CHECK(w.settle() == Found{slow});
   CHECK(w.watch.find(slow)->counts == FailureCounts{12, 12, 0, 1000});
 }
 
@@ -186,6 +214,7 @@ TEST_CASE("several bad workers are found out one after the other") {
     }
     w.finish(WorkerId(5), job, 1);
     w.finish(WorkerId(6), job, 1);
+    for (WorkerId worker : w.settle()) found.push_back(worker);
   }
   std::sort(found.begin(), found.end());
   CHECK(found == Found{WorkerId(1), WorkerId(2), WorkerId(3), WorkerId(4)});
@@ -200,7 +229,8 @@ TEST_CASE("jobs are judged apart") {
   const JobId broken = w.add_job();
   w.next_task = 0;
 
-  CHECK(w.fail(worker, broken, 50).empty());  // that others finish tasks of another job says nothing
+  w.fail(worker, broken, 50);
+  CHECK(w.settle().empty());  // that others finish tasks of another job says nothing
 }
 
 TEST_CASE("what ended before the first failure counts") {
@@ -212,7 +242,8 @@ TEST_CASE("what ended before the first failure counts") {
   w.finish(other, job, 50);
   CHECK_FALSE(w.watch.has_books());
 
-  CHECK(w.fail(tried, job, 20).empty());  // 20 of 5020 are no wonder beside 0 of 50
+  w.fail(tried, job, 20);
+  CHECK(w.settle().empty());  // 20 of 5020 are no wonder beside 0 of 50
 
   CHECK(w.watch.has_books());
 }
@@ -224,6 +255,7 @@ TEST_CASE("a cleared worker starts anew, and what it did is no measure for other
   const JobId job = w.add_job();
   w.finish(good, job, 100);
   w.fail(bad, job, 5000);
+  w.settle();
   REQUIRE(w.watch.find(bad) != nullptr);
 
   w.watch.clear(bad);
@@ -232,7 +264,9 @@ TEST_CASE("a cleared worker starts anew, and what it did is no measure for other
   CHECK(w.finish(bad, job, 100).empty());
   CHECK(w.fail(bad, job, 9).empty());
   CHECK(w.fail(good, job, 1).empty());
+  CHECK(w.settle().empty());
   w.fail(bad, job, 91);
+  w.settle();
   REQUIRE(w.watch.find(bad) != nullptr);
   CHECK(w.watch.find(bad)->counts.ended_elsewhere == 101);
 }

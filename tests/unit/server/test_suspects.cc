@@ -60,6 +60,8 @@ struct World {
       worker.say(report);
       s.sleep(5ms);
       s.turn();
+      s.sleep(300ms);  // long enough to be judged by it
+      s.turn();
       while (!worker.heard_nothing() && s.workers.sent[worker.peer].size() > 0) {
         auto next = decode_to_worker(s.workers.sent[worker.peer].front());
         if (!std::holds_alternative<msg::Ack>(next->message)) break;
