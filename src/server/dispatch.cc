@@ -39,8 +39,12 @@ void Server::Impl::schedule() {
     return;
   }
   std::set<WorkerId> retracting;
+  std::set<WorkerId> asked;
   for (const auto& [peer, session] : sessions.all()) {
     if (session.retraction) retracting.insert(session.worker);
+    if (!session.ask_again || *session.ask_again <= now_.mono) continue;
+    asked.insert(session.worker);
+    schedule_at = std::min(schedule_at.value_or(*session.ask_again), *session.ask_again);
   }
   std::set<WorkerId> unreachable;
   if (!away.empty())
@@ -49,15 +53,15 @@ void Server::Impl::schedule() {
   const auto at_most = tasks_for_quarantined();
   const Placement placement =
       scheduler.step({state, now_.wall, away.empty() ? closed : unreachable, retracting, &refused,
-                      at_most.empty() ? nullptr : &at_most, ports.journal.status().last_commit_took});
+                      at_most.empty() ? nullptr : &at_most, ports.journal.status().last_commit_took, &asked});
   pass_under_way = placement.more;
   for (const Placed& placed : placement.placed) hand_out(placed);
   for (const Retraction& retraction : placement.retractions) {
     WorkerSession* session = sessions.of(retraction.worker);
     if (session == nullptr) continue;
-    session->retraction = next_retraction++;
+    session->retraction = {next_retraction++, retraction.count};
     send_ahead(session->peer, session->session,
-               msg::Retract{*session->retraction, retraction.definition, retraction.count});
+               msg::Retract{session->retraction->number, retraction.definition, retraction.count});
   }
   if (placement.again_in) {
     const TimePoint at = now_.mono + *placement.again_in;

@@ -18,6 +18,7 @@ constexpr size_t kMaxLastLines = 20;          // of a worker's log
 constexpr size_t kMaxLastLine = 500;          // bytes
 constexpr size_t kWorkersWithLastLines = 1000;
 constexpr Duration kHelloGrace = 500ms;   // for a new hello after a closed connection
+constexpr Duration kAskAgain = 20ms;      // for a backlog of which less came back than was asked for
 constexpr Duration kHeartbeatSlack = 1s;  // a living worker's heartbeat is no later than that
 
 std::string loss_text(LossReason reason) {
@@ -394,7 +395,13 @@ void Server::Impl::on_ended(WorkerId worker, const std::vector<msg::EndedTask>& 
 }
 
 void Server::Impl::on_returned(WorkerSession& session, const msg::Returned& returned) {
-  if (session.retraction && returned.retract == *session.retraction) session.retraction.reset();
+  if (session.retraction && returned.retract == session.retraction->number) {
+    uint64_t given = 0;
+    for (const msg::TaskSpan& span : returned.spans) given += span.ids.count();
+    // What it has not given back has started; to ask again before its report would be to ask in a circle.
+    if (given < session.retraction->count) session.ask_again = now_.mono + kAskAgain;
+    session.retraction.reset();
+  }
   TasksReturned event{session.worker, {}};
   for (const msg::TaskSpan& span : returned.spans) {
     if (span.ids.count() > limits::kMaxBacklog * 2) continue;  // more than it can hold

@@ -27,7 +27,13 @@ struct WorkerSession {
   std::set<DefinitionId> definitions;  // it has been told these
   uint64_t last_report = 0;            // number of the newest report taken in
   bool ack_due = false;
-  std::optional<uint64_t> retraction;   // number of the Retract that is not answered yet
+  struct Retraction {
+    uint64_t number = 0;
+    uint32_t count = 0;
+  };
+  std::optional<Retraction> retraction;  // that is not answered yet
+  // It gave back less than it was asked for, and is not asked again before.
+  std::optional<TimePoint> ask_again;
   std::optional<TimePoint> gone_since;  // the connection is closed; a new hello may still come
   // Jobs of which it had tasks when it said hello; it was told their definitions in an earlier session.
   std::set<JobId> inherited;

@@ -35,6 +35,9 @@ struct PlanInput {
   const std::map<WorkerId, uint64_t>* at_most = nullptr;
   // How long it takes lately until what is handed out is safe, and leaves.
   Duration commit_time{0};
+  // Workers that have just given back less than they were asked for: the rest has started, and the word of it
+  // is on its way. They are not asked now.
+  const std::set<WorkerId>* asked = nullptr;
 };
 
 struct Placed {

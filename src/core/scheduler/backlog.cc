@@ -99,6 +99,7 @@ bool Pass::retract_at_once(size_t i) {
 void Pass::retract_from(size_t i) {
   const WorkerState& holder = *rooms_.at(i).worker;
   if (!holder.alive() || holder.backlog == 0 || in_->retracting.contains(holder.id)) return;
+  if (in_->asked != nullptr && in_->asked->contains(holder.id)) return;
   if (retract_at_once(i)) return;
   for (const WorkerState::BacklogOf& of : holder.backlog_of) {
     rooms_.work += Rooms::kRoomWork;

@@ -378,6 +378,31 @@ TEST_CASE("a backlog that stands still is taken back for an idle worker, one req
   CHECK(runs[0].instance == InstanceId(0));
 }
 
+TEST_CASE("a worker that gives back less than it was asked for is not asked again at once") {
+  WithBacklog b;
+  b.w->started(b.job, 2);
+  b.w->heard<msg::Ack>();
+  b.s.add_worker(2);
+  b.s.advance(100ms);
+  const auto first = b.w->heard<msg::Retract>();
+  REQUIRE(first.count == 2);
+
+  b.w->say(msg::Returned{first.number, {{b.job, {30, 30, 1}, InstanceId(0)}}});
+  b.s.settle();
+  CHECK(b.w->heard_nothing());
+  b.s.advance(15ms);
+  CHECK(b.w->heard_nothing());
+  REQUIRE(b.s.deadline);
+  CHECK(*b.s.deadline - b.s.now.mono <= 5ms);
+  b.s.advance(10ms);
+
+  const auto second = b.w->heard<msg::Retract>();
+  CHECK(second.count == 1);
+  b.w->say(msg::Returned{second.number, {{b.job, {29, 29, 1}, InstanceId(0)}}});
+  b.s.settle();
+  CHECK(b.w->heard_nothing());
+}
+
 TEST_CASE("a retraction that the worker's full socket did not take comes when it does") {
   WithBacklog b;
   b.w->started(b.job, 2);
