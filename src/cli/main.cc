@@ -70,6 +70,7 @@ struct Dispatch {
   int operator()(const TaskListOptions& o) const { return run_task_list(o, context, output); }
   int operator()(const TaskInfoOptions& o) const { return run_task_info(o, context, output); }
   int operator()(const TaskExplainOptions& o) const { return run_task_explain(o, context, output); }
+  int operator()(const TaskNotifyOptions& o) const { return run_task_notify(o, context, output); }
   int operator()(const TaskTailOptions& o) const { return run_task_tail(o, context, output); }
   int operator()(const OutputLogOptions& o) const { return run_output_log(o, output); }
   // The two that serve are not commands of a client, and are called before we come here.

@@ -17,6 +17,7 @@
 #include "hq/os/command.h"
 #include "hq/os/hardware.h"
 #include "hq/os/manager.h"
+#include "hq/os/notice_socket.h"
 #include "hq/os/signals.h"
 #include "hq/protocol/limits.h"
 #include "hq/stream/output_peek.h"
@@ -224,13 +225,18 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   if (!spool) return spool.error();
   auto peeker = make_output_peeker();
   if (!peeker) return peeker.error();
-  Worker worker(worker_options, {*connector, **launcher, **spool, **peeker, random}, clock.now());
+  auto notices = open_local_notices(std::filesystem::temp_directory_path(ignored));
+  if (!notices) notices = open_local_notices(worker_options.work_dir);
+  if (!notices) return notices.error();
+  worker_options.notice_socket = (*notices)->path();
+  Worker worker(worker_options, {*connector, **launcher, **spool, **peeker, random, **notices}, clock.now());
 
   FdReactor& reactor = (*transport)->reactor();
   reactor.add_fd(signals->fd());
   reactor.add_fd((*launcher)->event_fd());
   reactor.add_fd((*spool)->event_fd());
   reactor.add_fd((*peeker)->event_fd());
+  reactor.add_fd((*notices)->event_fd());
   const WallTime started = clock.now().wall;
   std::optional<TimePoint> deadline = worker.turn(clock.now());
   while (!worker.finished()) {
@@ -249,6 +255,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   reactor.remove_fd((*launcher)->event_fd());
   reactor.remove_fd((*spool)->event_fd());
   reactor.remove_fd((*peeker)->event_fd());
+  reactor.remove_fd((*notices)->event_fd());
   if (worker.exit_code() == 0 || !worker.final_error()) return worker.exit_code();
   Error error = *worker.final_error();
   if (!error.message.starts_with(kLookupFailed)) return error;

@@ -4,6 +4,12 @@
 
 namespace hq {
 
+namespace {
+
+constexpr int kFramesAtOnce = 256;
+
+}  // namespace
+
 Client::Client(ClientPorts ports, ExplainFailure explain, std::unique_ptr<DealerChannel> channel)
     : ports_(ports), explain_(std::move(explain)), channel_(std::move(channel)) {}
 
@@ -25,7 +31,10 @@ Result<void> Client::pump(std::optional<TimePoint> deadline) {
   while (true) {
     while (!unsent_.empty() && channel_->send(unsent_.front()) == SendStatus::kSent) unsent_.pop_front();
     bool got = false;
-    while (auto frame = channel_->receive()) {
+    // A fair share: who is told more than that at a time works it off first.
+    for (int n = 0; n < kFramesAtOnce; ++n) {
+      auto frame = channel_->receive();
+      if (!frame) break;
       auto reply = decode_reply(*frame);
       if (!reply) return Error("The server's answer cannot be read: " + reply.error().message);
       was_open_ = true;

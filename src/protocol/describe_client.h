@@ -114,6 +114,7 @@ void describe(V& v, S& s) {
   v.field("jobs", s.jobs);
   v.field("without_close", s.without_close);
   v.field("progress", s.progress);
+  v.field("notices", s.notices);
 }
 
 template <>
@@ -440,6 +441,18 @@ template <class V, Is<msg::EventBlock> S>
 void describe(V& v, S& s) {
   v.field("records", s.records);
   v.field("last", s.last);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::TaskNotice> = "task_notice";
+template <class V, Is<msg::TaskNotice> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("task", s.task);
+  v.field("instance", s.instance);
+  v.field("worker", s.worker);
+  v.field("text", s.text);
+  v.field("at", s.at);
 }
 
 }  // namespace hq

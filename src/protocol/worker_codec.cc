@@ -21,6 +21,7 @@ enum class Kind : uint8_t {
   kOutputHello = 6,
   kOutputData = 7,
   kOutputPeeked = 8,
+  kNotice = 9,
   kWelcome = 17,
   kRefused = 18,
   kHelloPlease = 19,
@@ -35,6 +36,7 @@ enum class Kind : uint8_t {
   kOutputWelcome = 28,
   kOutputKept = 29,
   kPeekOutput = 30,
+  kNoticeAck = 31,
 };
 
 // A message's kind and how many fields follow kind and session.
@@ -88,6 +90,10 @@ template <>
 inline constexpr Layout kLayout<msg::OutputWelcome>{Kind::kOutputWelcome, 3};
 template <>
 inline constexpr Layout kLayout<msg::OutputKept>{Kind::kOutputKept, 3};
+template <>
+inline constexpr Layout kLayout<msg::Notice>{Kind::kNotice, 5};
+template <>
+inline constexpr Layout kLayout<msg::NoticeAck>{Kind::kNoticeAck, 1};
 
 // --- writing
 // -------------------------------------------------------------------------------------------------
@@ -200,6 +206,14 @@ struct FieldsWriter {
     w.boolean(m.from_end);
     w.uint(m.most);
   }
+  void operator()(const msg::Notice& m) const {
+    w.uint(m.number);
+    w.uint(m.job.value);
+    w.uint(m.task.value);
+    w.uint(m.instance.value);
+    w.text(m.text);
+  }
+  void operator()(const msg::NoticeAck& m) const { w.uint(m.number); }
   void operator()(const msg::OutputWelcome& m) const {
     w.uint(m.last);
     w.uint(m.window);
@@ -423,6 +437,21 @@ Result<void> read(WireReader& r, msg::PeekOutput& m) {
   return {};
 }
 
+Result<void> read(WireReader& r, msg::Notice& m) {
+  m.number = read_u64(r, "number");
+  m.job = JobId(r.uint32("job"));
+  m.task = TaskId(r.uint32("task"));
+  m.instance = InstanceId(r.uint32("instance"));
+  m.text = r.text("text");
+  if (m.text.size() > limits::kMaxNotice) r.fail("text", "is longer than a notice may be");
+  return {};
+}
+
+Result<void> read(WireReader& r, msg::NoticeAck& m) {
+  m.number = read_u64(r, "number");
+  return {};
+}
+
 Result<void> read(WireReader& r, msg::OutputWelcome& m) {
   m.last = read_u64(r, "last");
   m.window = read_u64(r, "window");
@@ -521,6 +550,8 @@ Result<Addressed<msg::FromWorker>> decode_from_worker(BytesView bytes) {
       return finish<msg::OutputData, msg::FromWorker>(*frame, "output_data");
     case Kind::kOutputPeeked:
       return finish<msg::OutputPeeked, msg::FromWorker>(*frame, "output_peeked");
+    case Kind::kNotice:
+      return finish<msg::Notice, msg::FromWorker>(*frame, "notice");
     default:
       return unknown_kind(frame->kind);
   }
@@ -558,6 +589,8 @@ Result<Addressed<msg::ToWorker>> decode_to_worker(BytesView bytes) {
       return finish<msg::OutputKept, msg::ToWorker>(*frame, "output_kept");
     case Kind::kPeekOutput:
       return finish<msg::PeekOutput, msg::ToWorker>(*frame, "peek_output");
+    case Kind::kNoticeAck:
+      return finish<msg::NoticeAck, msg::ToWorker>(*frame, "notice_ack");
     default:
       return unknown_kind(frame->kind);
   }

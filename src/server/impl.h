@@ -133,6 +133,14 @@ struct Server::Impl {
   [[nodiscard]] std::string host_of(WorkerId worker) const;
   [[nodiscard]] msg::WorkerDetail shown_worker(const WorkerState& worker) const;
 
+  // --- what tasks say (notices.cc) -------------------------------------------------------------------------
+  void on_notice(WorkerSession& session, msg::Notice&& notice);
+  void pass_on_notices();
+  void pass_on_notices(WorkerId worker);
+  [[nodiscard]] bool has_listener_without_room(JobId job) const;
+  void tell(const msg::Notice& notice, WorkerId worker);
+  void tell_all_of(const Waiter& waiter);
+
   // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
   void schedule();
   void hand_out(const Placed& placed);
@@ -188,6 +196,7 @@ struct Server::Impl {
     WorkerId worker;  // that was asked; 0: we look ourselves
   };
   std::map<PeekId, PendingPeek> peeks;
+  std::set<WorkerId> notices_held;  // workers with notices that nobody has taken yet
   uint64_t last_peek = 0;
   Outbox to_workers;
   Outbox to_clients;

@@ -440,6 +440,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::WaitJobs&& request) {
   waiter.request = id;
   waiter.without_close = request.without_close;
   waiter.progress = request.progress;
+  waiter.notices = request.notices;
   waiter.last_progress = now_.mono - kProgressInterval;
   uint64_t active = 0;
   for (JobId job_id : selected_jobs(state, request.jobs)) {

@@ -116,6 +116,7 @@ void Server::Impl::answer_waiters() {
   if (waiters.has_changes()) {
     for (const Waiter& waiter : waiters.take_done(state)) {
       if (waiter.progress) reply(waiter.client, waiter.request, progress_of(waiter));
+      tell_all_of(waiter);
       reply(waiter.client, waiter.request, msg::WaitFinished{});
     }
   }

@@ -71,6 +71,8 @@ void Server::Impl::on_worker_frame(PeerId from, BytesView frame) {
     on_heartbeat(*session, *heartbeat);
   } else if (auto* peeked = std::get_if<msg::OutputPeeked>(&decoded->message)) {
     on_peeked(*session, std::move(*peeked));
+  } else if (auto* notice = std::get_if<msg::Notice>(&decoded->message)) {
+    on_notice(*session, std::move(*notice));
   } else if (auto* goodbye = std::get_if<msg::Goodbye>(&decoded->message)) {
     on_goodbye(*session, *goodbye);
   }

@@ -97,6 +97,7 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
   read_clients();
   confirm_output();
   take_peeked();
+  pass_on_notices();
   on_timer();
   if (wake_scheduler || pass_under_way || (schedule_at && *schedule_at <= now_.mono)) schedule();
   if (stopping && !stop_recorded) {
@@ -234,6 +235,7 @@ std::optional<TimePoint> Server::Impl::next_deadline() {
   if (probe_again) earlier(*probe_again);
   if (failure_watch.has_questions()) earlier(next_judgement);
   if (to_workers.stuck() || to_clients.stuck() || pages.unfinished()) earlier(now_.mono + 1ms);
+  if (!notices_held.empty()) earlier(now_.mono + 20ms);
   for (const Waiter& waiter : waiters.all()) {
     if (waiter.progress && waiter.changed) earlier(waiter.last_progress + kProgressInterval);
   }

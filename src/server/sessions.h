@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -54,6 +55,9 @@ struct WorkerLink {
   };
   std::optional<Stopping> stopping;
   std::string address;  // "10.0.0.1:4242", for log lines
+  // What its tasks have said and nobody has taken yet.
+  std::deque<msg::Notice> notices;
+  uint64_t last_notice = 0;  // number of the newest that has arrived
 };
 
 class Sessions {

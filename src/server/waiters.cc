@@ -16,6 +16,16 @@ void Waiters::add(Waiter waiter) {
   for (JobId job : it->open) by_job_[job].push_back(it);
 }
 
+std::vector<const Waiter*> Waiters::listeners(JobId job) const {
+  std::vector<const Waiter*> out;
+  const auto found = by_job_.find(job);
+  if (found == by_job_.end()) return out;
+  for (const auto& waiter : found->second) {
+    if (waiter->notices) out.push_back(&*waiter);
+  }
+  return out;
+}
+
 void Waiters::unlink(std::list<Waiter>::iterator it) {
   for (JobId job : it->open) {
     auto found = by_job_.find(job);

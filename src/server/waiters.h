@@ -22,6 +22,7 @@ struct Waiter {
   std::set<JobId> open;     // not done yet
   bool without_close = false;
   bool progress = false;
+  bool notices = false;
   bool changed = true;  // since the last progress message
   TimePoint last_progress{};
 };
@@ -37,6 +38,8 @@ class Waiters {
   }
   void drop_client(PeerId client);
   [[nodiscard]] bool waits_for(JobId job) const { return by_job_.contains(job); }
+  // Those who want to hear what the tasks of this job say.
+  [[nodiscard]] std::vector<const Waiter*> listeners(JobId job) const;
   [[nodiscard]] bool empty() const { return waiters_.empty(); }
   [[nodiscard]] bool has_changes() const { return !changed_.empty(); }
   // Updates who still waits for what; takes out those who are done.

@@ -33,6 +33,7 @@ struct Launch {
   TimePoint started{};
   bool streamed = false;       // its output is being kept
   std::string output_failure;  // kOutput: why it can't be
+  std::string token;           // by which we know what it says
 };
 
 struct Chain {

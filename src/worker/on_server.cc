@@ -157,6 +157,7 @@ void Worker::State::on(const msg::Welcome& message, Now now) {
   server_uid = message.server_uid;
   if (first) registration = Registration{number, server_uid};
   renew_fence(now);
+  say_notices_again();
   reports.acknowledge(message.acknowledged);
   for (const msg::HeldTask& held : message.unwanted) {
     const Attempt attempt{held.job_uid, held.job, held.task, held.instance};

@@ -30,6 +30,16 @@ size_t most_successors(const Definition& definition) {
   return std::clamp(size_t(kSuccessorTime / run), kFewestSuccessors, kMostSuccessors);
 }
 
+// "hq17-q3jX0bWz": the launch, and what nobody can guess.
+std::string token_of(LaunchId id, Random& random) {
+  static constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  std::string token = "hq" + id.text() + "-";
+  uint64_t rest = random.next();
+  for (int i = 0; i < 8; ++i, rest /= kLetters.size()) token += kLetters[rest % kLetters.size()];
+  return token;
+}
+
 }  // namespace
 
 bool Worker::State::outlives(const ResourceVariant& variant, Now now) const {
@@ -97,7 +107,7 @@ void Worker::State::start_backlog(Now now) {
 }
 
 // Completes what every launch of this task needs. False if the task has failed instead.
-bool Worker::State::prepare(Task& task, const ResourceClaim& claim, LaunchRequest& request, Now now) {
+bool Worker::State::prepare(Task& task, const ResourceClaim& claim, Prepared& prepared, Now now) {
   const std::string directory = has_task_dir(task) ? "t" + ports.random.alphanumeric(6) : "";
   auto planned = plan_launch(task, claim, directory, facts);
   if (!planned) {
@@ -111,26 +121,33 @@ bool Worker::State::prepare(Task& task, const ResourceClaim& claim, LaunchReques
     base = TemplateId(++last_template);
     ports.processes.define(*base, make_launch_template(*task.definition, task.variant, facts));
   }
+  LaunchRequest& request = prepared.request;
   request = *std::move(planned);
   request.id = LaunchId(++last_launch);
   request.base = *base;
+  if (!options.notice_socket.empty()) {
+    prepared.token = token_of(request.id, ports.random);
+    request.env.emplace_back(kAccessKeyVariable, options.notice_socket + ":" + prepared.token);
+  }
   return true;
 }
 
 void Worker::State::launch(Task task, ResourceClaim claim, Now now) {
-  LaunchRequest request;
-  if (!prepare(task, claim, request, now)) return;
-  ports.processes.start(request);
-  launches.start_chain(request.id, std::move(task), std::move(claim));
+  Prepared prepared;
+  if (!prepare(task, claim, prepared, now)) return;
+  ports.processes.start(prepared.request);
+  launches.start_chain(prepared.request.id, std::move(task), std::move(claim));
+  launches.get(prepared.request.id).token = std::move(prepared.token);
 }
 
 bool Worker::State::hand(uint64_t chain_number, Task task, Now now) {
   Chain& chain = launches.chains().at(chain_number);
-  LaunchRequest request;
-  if (!prepare(task, chain.claim, request, now)) return false;
-  request.after = chain.members.back();
-  ports.processes.start(request);
-  launches.append(chain_number, request.id, std::move(task));
+  Prepared prepared;
+  if (!prepare(task, chain.claim, prepared, now)) return false;
+  prepared.request.after = chain.members.back();
+  ports.processes.start(prepared.request);
+  launches.append(chain_number, prepared.request.id, std::move(task));
+  launches.get(prepared.request.id).token = std::move(prepared.token);
   return true;
 }
 

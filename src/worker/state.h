@@ -54,6 +54,11 @@ struct Keeping {
   Failure failure;
 };
 
+struct Prepared {
+  LaunchRequest request;
+  std::string token;
+};
+
 struct Worker::State {
   State(WorkerOptions options, WorkerPorts ports, Now start);
 
@@ -77,6 +82,7 @@ struct Worker::State {
   void on(const msg::OutputWelcome&, Now) {}  // of the other connection
   void on(const msg::OutputKept&, Now) {}     //   "
   void on(const msg::PeekOutput& message, Now now);
+  void on(const msg::NoticeAck& message, Now now);
   bool take_in(const msg::Run& run);
   [[nodiscard]] std::vector<msg::Hello> make_hello(Now now);
   void send_returned(uint64_t retract, std::vector<Attempt> attempts);
@@ -105,6 +111,11 @@ struct Worker::State {
   void report_told(Now now);
   void answer_peeks();
 
+  // notices.cc
+  void pass_on_notices();
+  void say_notices_again();
+  [[nodiscard]] const Launch* speaker(const std::string& token) const;
+
   // on_timer.cc
   void on_timer(Now now);
   void end_if_idle(Now now);
@@ -124,7 +135,7 @@ struct Worker::State {
   void recall_behind(int32_t priority);
   void launch(Task task, ResourceClaim claim, Now now);
   bool hand(uint64_t chain_number, Task task, Now now);
-  bool prepare(Task& task, const ResourceClaim& claim, LaunchRequest& request, Now now);
+  bool prepare(Task& task, const ResourceClaim& claim, Prepared& prepared, Now now);
   [[nodiscard]] bool outlives(const ResourceVariant& variant, Now now) const;  // we live long enough for it
   [[nodiscard]] size_t waiting() const { return slots.size() + backlog.size() + launches.handed(); }
   void recall(Launch& launch, Recall purpose);
@@ -174,6 +185,8 @@ struct Worker::State {
   std::vector<Keeping> told;  // no longer in `keeping`, to be reported in this turn
   Reports reports;
   std::multimap<TimePoint, LaunchId> task_limits;
+  std::deque<msg::Notice> notices;  // said to the server, not acknowledged
+  uint64_t last_notice = 0;
   std::optional<PendingRetract> retract;
   std::deque<msg::Retract> later_retracts;
   std::vector<Attempt> unasked_returns;

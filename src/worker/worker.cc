@@ -42,6 +42,7 @@ std::optional<TimePoint> Worker::turn(Now now) {
   more = s.handle_output(now) || more;
   s.report_told(now);
   s.answer_peeks();
+  s.pass_on_notices();
   s.on_timer(now);
   s.start_ready(now);
   s.send_reports(now);

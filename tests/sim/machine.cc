@@ -79,7 +79,8 @@ void Machine::power_on() {
     });
   };
   worker_ = std::make_unique<Worker>(
-      options, WorkerPorts{*connector_, *processes_, *output_, *peek_, *random_}, clock_.at(world_.now()));
+      options, WorkerPorts{*connector_, *processes_, *output_, *peek_, *random_, notices_},
+      clock_.at(world_.now()));
   wake(world_.now());
   world_.note("on", index_, life_);
 }

@@ -287,7 +287,7 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"prune_journal", msg::PruneJournal{}},
       {"follow_events", msg::FollowEvents{true, "Ab3dE6", 70'000}},
       {"get_jobs", msg::GetJobs{of_ids(), msg::GetJobs::Tasks::kAll, ids(), {TaskState::kFailed}, false}},
-      {"wait_jobs", msg::WaitJobs{all, true, true}},
+      {"wait_jobs", msg::WaitJobs{all, true, true, true}},
       {"list_workers", msg::ListWorkers{true}},
       {"get_workers", msg::GetWorkers{of_ids()}},
       {"explain_task", msg::ExplainTask{of_ids(), TaskId(7)}},
@@ -325,6 +325,8 @@ std::vector<Sample<msg::ClientReply>> replies() {
       {"output_piece",
        msg::OutputPiece{TaskState::kRunning, InstanceId(1), true, true, 70'000, 70'005, "hello", 0}},
       {"task_explanation", task_explanation()},
+      {"task_notice",
+       msg::TaskNotice{JobId(12), TaskId(3), InstanceId(1), WorkerId(5), "half \xff done", kThen}},
   };
 }
 
@@ -343,6 +345,7 @@ std::vector<Sample<msg::FromWorker>> from_worker() {
       {"output_data",
        msg::OutputData{9, JobId(12), JobUid(0x1122334455667788), "/scratch/ann/log", "records"}},
       {"output_peeked", msg::OutputPeeked{6, 70'000, 70'005, "hello", 0}},
+      {"notice", msg::Notice{8, JobId(12), TaskId(3), InstanceId(1), "half \xff done"}},
   };
 }
 
@@ -363,6 +366,7 @@ std::vector<Sample<msg::ToWorker>> to_worker() {
       {"output_kept", msg::OutputKept{9, 131'072, {{TaskId(3), InstanceId(1), "no room"}}}},
       {"peek_output", msg::PeekOutput{6, 1, "/scratch/ann/stream", "a1B2c3", JobId(12), TaskId(3),
                                       InstanceId(1), 1, 70'000, false, 65'536}},
+      {"notice_ack", msg::NoticeAck{8}},
   };
 }
 

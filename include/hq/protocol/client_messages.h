@@ -97,6 +97,7 @@ struct WaitJobs {
   Selection jobs;
   bool without_close = false;
   bool progress = false;  // with a JobProgress at once and whenever it changes (at most every 20 ms)
+  bool notices = false;   // with a TaskNotice for whatever their tasks say
   friend bool operator==(const WaitJobs&, const WaitJobs&) = default;
 };
 struct ListWorkers {
@@ -144,7 +145,7 @@ struct FlushJournal {
 struct PruneJournal {
   friend bool operator==(const PruneJournal&, const PruneJournal&) = default;
 };
-// The events of the journal; with `live` those to come, too, until the server ends.
+// The events of the journal; with `live` those to come, too, until the server ends, and each TaskNotice.
 struct FollowEvents {
   bool live = false;
   // Of the server whose events the client has seen up to `after`; "" = of any. Another server refuses.
@@ -303,6 +304,16 @@ struct JobProgress {
   uint64_t tasks_total = 0;
   friend bool operator==(const JobProgress&, const JobProgress&) = default;
 };
+// Something a running task has said.
+struct TaskNotice {
+  JobId job;
+  TaskId task;
+  InstanceId instance;
+  WorkerId worker;
+  std::string text;  // any bytes
+  WallTime at;
+  friend bool operator==(const TaskNotice&, const TaskNotice&) = default;
+};
 struct WaitFinished {
   bool nothing_to_wait_for = false;  // no active task in the selection
   friend bool operator==(const WaitFinished&, const WaitFinished&) = default;
@@ -369,8 +380,9 @@ struct EventBlock {
   friend bool operator==(const EventBlock&, const EventBlock&) = default;
 };
 
-using ClientReply = std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage,
-                                 TaskPage, JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished,
-                                 WorkerList, WorkerNotFound, OutputPiece, TaskExplanation, EventBlock>;
+using ClientReply =
+    std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage, TaskPage,
+                 JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound,
+                 OutputPiece, TaskExplanation, EventBlock, TaskNotice>;
 
 }  // namespace hq::msg

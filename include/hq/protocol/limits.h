@@ -30,6 +30,8 @@ inline constexpr uint32_t kMaxVariants = 32;
 inline constexpr uint64_t kOutputPool = uint64_t{8} << 20;
 inline constexpr uint64_t kMostOutputWindow = uint64_t{256} << 10;
 inline constexpr uint64_t kLeastOutputWindow = uint64_t{4} << 10;
+inline constexpr size_t kMaxNotice = 1024;        // bytes that a task says at a time
+inline constexpr size_t kNoticesUnderWay = 16;    // of one worker, not acknowledged
 inline constexpr size_t kMaxCancelReason = 200;   // bytes
 inline constexpr Duration kMinHeartbeat = 151ms;  // the original's server dies of less; refused here
 

@@ -142,8 +142,19 @@ struct OutputPeeked {
   friend bool operator==(const OutputPeeked&, const OutputPeeked&) = default;
 };
 
+// Something a running task says to whoever waits for its job. Numbered over the worker's whole life; at most
+// limits::kNoticesUnderWay are not acknowledged.
+struct Notice {
+  uint64_t number = 0;
+  JobId job;
+  TaskId task;
+  InstanceId instance;
+  std::string text;  // any bytes
+  friend bool operator==(const Notice&, const Notice&) = default;
+};
+
 using FromWorker =
-    std::variant<Hello, Report, Returned, Heartbeat, Goodbye, OutputHello, OutputData, OutputPeeked>;
+    std::variant<Hello, Report, Returned, Heartbeat, Goodbye, OutputHello, OutputData, OutputPeeked, Notice>;
 
 // --- server to worker ----------------------------------------------------------------------------------
 
@@ -281,7 +292,14 @@ struct PeekOutput {
   friend bool operator==(const PeekOutput&, const PeekOutput&) = default;
 };
 
-using ToWorker = std::variant<Welcome, Refused, HelloPlease, Define, Undefine, RunTasks, Retract, CancelTasks,
-                              Ack, HeartbeatAck, StopWorker, OutputWelcome, OutputKept, PeekOutput>;
+// Notices up to this number have been passed on, or nobody listens.
+struct NoticeAck {
+  uint64_t number = 0;
+  friend bool operator==(const NoticeAck&, const NoticeAck&) = default;
+};
+
+using ToWorker =
+    std::variant<Welcome, Refused, HelloPlease, Define, Undefine, RunTasks, Retract, CancelTasks, Ack,
+                 HeartbeatAck, StopWorker, OutputWelcome, OutputKept, PeekOutput, NoticeAck>;
 
 }  // namespace hq::msg

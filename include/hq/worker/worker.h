@@ -20,6 +20,7 @@
 #include "hq/base/result.h"
 #include "hq/core/ids.h"
 #include "hq/core/worker_config.h"
+#include "hq/os/local_notices.h"
 #include "hq/os/process.h"
 #include "hq/stream/output_peek.h"
 #include "hq/stream/task_output.h"
@@ -31,7 +32,8 @@ struct WorkerOptions {
   WorkerConfig config;   // normalised; work_dir as it is shown to people
   std::string work_dir;  // absolute
   std::string version;
-  std::string executable;  // what tasks see as HQ
+  std::string executable;     // what tasks see as HQ
+  std::string notice_socket;  // where its tasks reach `notices` below; "" = they can't
   // Set for each task, below what the user asked for.
   std::vector<std::pair<std::string, std::string>> task_environment;
   // Masks of GPUs in our own environment (CUDA_VISIBLE_DEVICES, ...).
@@ -51,6 +53,7 @@ struct WorkerPorts {
   TaskOutput& output;
   OutputPeek& peek;
   Random& random;
+  LocalNotices& notices;
 };
 
 class Worker {

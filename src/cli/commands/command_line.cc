@@ -94,6 +94,11 @@ constexpr auto kTaskCommands = std::to_array<CommandNode>({
     {.name = "list", .about = "Show the tasks of jobs", .declare = declare_task_list},
     {.name = "info", .about = "Show tasks in detail", .declare = declare_task_info},
     {.name = "explain", .about = "Explain why a task does not run", .declare = declare_task_explain},
+    {.name = "notify",
+     .about = "Say something to whoever waits for this task's job",
+     .details = "Only inside a running task. `hq submit --wait --on-notify=PROGRAM` runs a program with each "
+                "message, and `hq journal stream` shows them; when nobody listens they are lost.",
+     .declare = declare_task_notify},
     {.name = "tail", .about = "Print the end of a task's output", .declare = declare_task_tail},
 });
 

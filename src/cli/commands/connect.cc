@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "cli/commands/foreground.h"
 #include "hq/base/log.h"
 #include "hq/protocol/limits.h"
 
@@ -68,6 +69,7 @@ StandardContext::StandardContext(ServerDir dir, RunningVersion running) {
   context_.sleep_until = sleep_until;
   context_.read_stdin = [] { return read_all(STDIN_FILENO); };
   context_.files = &files_;
+  context_.run_program = run_in_foreground;
   context_.stdout_is_terminal = ::isatty(STDOUT_FILENO) == 1;
 }
 

@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/args/parse.h"
 #include "cli/commands/local_files.h"
@@ -28,6 +30,10 @@ struct CommandContext {
   // Standard input up to its end.
   std::function<Result<std::string>()> read_stdin;
   LocalFiles* files = nullptr;
+  // In the foreground, to its end; see run_in_foreground().
+  std::function<Result<std::string>(const std::vector<std::string>& argv,
+                                    const std::vector<std::pair<std::string, std::string>>& environment)>
+      run_program;
   bool stdout_is_terminal = false;
 };
 

@@ -51,6 +51,7 @@ void declare_job_close(Command& command, CommandLine& line);
 void declare_task_list(Command& command, CommandLine& line);
 void declare_task_info(Command& command, CommandLine& line);
 void declare_task_explain(Command& command, CommandLine& line);
+void declare_task_notify(Command& command, CommandLine& line);
 void declare_task_tail(Command& command, CommandLine& line);
 
 // `hq output-log` and `hq log`: the first of each declares what stands before the subcommand.

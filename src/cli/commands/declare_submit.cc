@@ -131,8 +131,10 @@ void declare_submit(Command& command, CommandLine& line) {
   command.option("job", o.job, parse_u32, "Add the tasks to this open job.");
   command.flag("wait", o.wait, "Wait until all tasks have ended.").conflicts("progress");
   command.flag("progress", o.progress, "Wait, and show how far the tasks are.");
-  command.option("on-notify", o.on_notify, parse_text,
-                 "With --wait: run this program each time a task says something by `hq task notify`.");
+  command.option(
+      "on-notify", o.on_notify, parse_text,
+      "With --wait: run this program, with the message as its last argument, each time a task says "
+      "something by `hq task notify`.");
   command.flag("stdin", o.use_stdin, "Read standard input to its end and give it to every task.");
   command
       .choice("directives", o.directives, Choices<DirectivesMode>(kDirectivesModes),

@@ -32,6 +32,11 @@ void declare_task_explain(Command& command, CommandLine& line) {
   command.positional("TASK_ID", o.task_id, parse_u32, "Id of the task.").required();
 }
 
+void declare_task_notify(Command& command, CommandLine& line) {
+  auto& o = line.options.emplace<TaskNotifyOptions>();
+  command.positional("MESSAGE", o.message, parse_text, "What to say, at most 1,024 bytes.").required();
+}
+
 void declare_task_tail(Command& command, CommandLine& line) {
   auto& o = line.options.emplace<TaskTailOptions>();
   command.positional("JOB_SELECTOR", o.job, parse_job_choice, kOneJobHelp).required();

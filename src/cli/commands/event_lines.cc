@@ -101,6 +101,21 @@ void EventLines::take(const Record& record) {
   completed(effects, time);
 }
 
+void EventLines::take(const msg::TaskNotice& notice) {
+  line(notice.at, [&](JsonWriter& json) {
+    json.key("message");
+    json.begin_array();
+    for (const char c : notice.text) json.value(uint32_t{uint8_t(c)});
+    json.end_array();
+    json.key("task_id");
+    json.begin_object();
+    json.member("job_id", notice.job.value);
+    json.member("job_task_id", notice.task.value);
+    json.end_object();
+    json.member("worker_id", notice.worker.value);
+  });
+}
+
 void EventLines::before(const TasksStarted& e, WallTime) {
   for (const TaskStart& start : e.tasks) {
     auto row = state_.assigned_row(e.worker, start.task, start.instance);

@@ -10,6 +10,7 @@
 
 #include "hq/core/event.h"
 #include "hq/core/state.h"
+#include "hq/protocol/client_messages.h"
 
 namespace hq::cli {
 
@@ -21,6 +22,8 @@ class EventLines {
 
   // Events in their order. One that does not fit what came before gives no line.
   void take(const Record& record);
+  // What a task said; without a type, as in the original.
+  void take(const msg::TaskNotice& notice);
   [[nodiscard]] uint64_t lines() const { return lines_; }
   [[nodiscard]] const State& state() const { return state_; }
 

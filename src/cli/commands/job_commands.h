@@ -24,6 +24,7 @@ int run_job_close(const JobCloseOptions& options, const CommandContext& context,
 int run_task_list(const TaskListOptions& options, const CommandContext& context, Output& output);
 int run_task_info(const TaskInfoOptions& options, const CommandContext& context, Output& output);
 int run_task_explain(const TaskExplainOptions& options, const CommandContext& context, Output& output);
+int run_task_notify(const TaskNotifyOptions& options, const CommandContext& context, Output& output);
 int run_task_tail(const TaskTailOptions& options, const CommandContext& context, Output& output);
 
 }  // namespace hq::cli

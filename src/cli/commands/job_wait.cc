@@ -36,6 +36,31 @@ Result<void> wait_for_jobs(Follower& follower, const msg::Selection& jobs, bool 
   }
 }
 
+namespace {
+
+Result<void> listen(Client& client, const msg::WaitJobs& request, const NotifyCallback& callback) {
+  const RequestId id = client.send(request);
+  while (true) {
+    auto reply = client.next(id);
+    if (!reply) return reply.error();
+    if (std::holds_alternative<msg::WaitFinished>(*reply)) return {};
+    const auto* notice = std::get_if<msg::TaskNotice>(&*reply);
+    if (notice == nullptr) return unexpected_answer(*reply);
+    callback.run(*notice);
+  }
+}
+
+}  // namespace
+
+Result<void> wait_and_listen(Follower& follower, const msg::Selection& jobs, const NotifyCallback& callback) {
+  msg::WaitJobs request{jobs};
+  request.notices = true;
+  while (true) {
+    auto done = listen(follower.client(), request, callback);
+    if (done || !follower.come_back()) return done;
+  }
+}
+
 Result<bool> print_progress(Answers& answers, Output& output) {
   for (bool first = true;; first = false) {
     auto reply = answers.take();

@@ -65,6 +65,11 @@ class EventPrinting {
   EventLines lines_{[this](std::string_view text) { printing_.add(text); }};
   uint64_t told_ = 0;  // number of the last event that was printed
 };
+    if (const auto* notice = std::get_if<msg::TaskNotice>(&reply)) {
+      lines.take(*notice);
+      printing.flush();
+      return {};
+    }
 
 int make_database(const JournalExportOptions& options, Output& output) {
   if (options.output.empty())

@@ -256,6 +256,9 @@ struct TaskTailOptions {
   bool follow = false;
   std::optional<uint32_t> lines;
 };
+struct TaskNotifyOptions {
+  std::string message;
+};
 struct TaskExplainOptions {
   JobChoice job;
   uint32_t task_id = 0;
@@ -282,12 +285,7 @@ using CommandOptions =
     std::variant<std::monostate, ServerStartOptions, ServerStopOptions, ServerInfoOptions, ServerWaitOptions,
                  GenerateAccessOptions, DebugDumpOptions, JournalExportOptions, JournalCheckOptions,
                  JournalStreamOptions, JournalReplayOptions, JournalPruneOptions, JournalFlushOptions,
-                 WorkerStartOptions, WorkerStopOptions, WorkerResumeOptions, WorkerListOptions,
-                 HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions, WorkerWaitOptions, DeployOptions,
-                 SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions,
-                 JobForgetOptions, JobCatOptions, JobWaitOptions, JobProgressOptions, JobTaskIdsOptions,
-                 JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions, TaskExplainOptions,
-                 TaskTailOptions, OutputLogOptions>;
+                 WorkerStartOptions, WorkerStopOptions, WorkerResumeOptions, WorkerListOptions, HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions, WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions, JobWaitOptions, JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions, TaskExplainOptions, TaskTailOptions, TaskNotifyOptions, OutputLogOptions>;
 
 struct CommandLine {
   GlobalOptions global;

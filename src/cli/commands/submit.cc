@@ -17,14 +17,6 @@ namespace {
 
 constexpr size_t kBigFile = size_t{100} << 20;
 
-// Options that neither server nor workers can honour yet are refused, never ignored.
-Result<void> check_supported(const SubmitOptions& options) {
-  std::string_view option;
-  if (options.on_notify) option = "--on-notify";
-  if (option.empty()) return {};
-  return Error(fmt::format("The option {} is not supported by this version of hq", option));
-}
-
 Result<std::string> read_entry_file(const std::string& path, LocalFiles& files) {
   LocalFiles::Content content = files.read(path);
   if (content.errnum != 0) return os_error(content.errnum);
@@ -46,7 +38,6 @@ Result<std::optional<Entries>> read_entries(const TaskConfigOptions& config, Loc
 }
 
 Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& context, Output& output) {
-  if (auto supported = check_supported(options); !supported) return supported.error();
   if (context.working_directory.empty()) return os_error(ENOENT);  // it is gone, or may not be read
   SubmitFacts facts;
   facts.log_path = options.log;
@@ -60,9 +51,6 @@ Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& 
   }
   auto resolved = resolve_directives(options, facts.stdin_data, *context.files);
   if (!resolved) return resolved.error();
-  SubmitOptions merged;
-  merged.config = resolved->config;
-  if (auto supported = check_supported(merged); !supported) return supported.error();
   auto entries = read_entries(resolved->config, *context.files);
   if (!entries) return entries.error();
   facts.entries = std::move(*entries);
@@ -89,7 +77,12 @@ int run_submit(const SubmitOptions& options, const CommandContext& context, Outp
   if (!options.wait && !options.progress) return output.finish();
   Result<void> waited;
   Follower follower(context, std::move(*client));
-  if (options.wait) waited = wait_for_jobs(follower, selection_of(submitted->job), /*without_close=*/false);
+  const msg::Selection job = selection_of(submitted->job);
+  if (options.wait && options.on_notify) {
+    waited = wait_and_listen(follower, job, NotifyCallback(*options.on_notify, context));
+  } else if (options.wait) {
+    waited = wait_for_jobs(follower, job, /*without_close=*/false);
+  }
   if (options.progress) waited = show_progress_of_submitted(follower, submitted->job, output);
   if (!waited) return output.print_error(waited.error());
   return output.finish();

@@ -29,6 +29,17 @@ class PlayedServer final : private Clock, private Reactor {
     context_.running = {"0.26.2", {}};
     context_.clock = this;
     context_.files = &files_;
+    context_.environment = [this](const char* name) -> const char* {
+      const auto found = variables_.find(name);
+      return found == variables_.end() ? nullptr : found->second.c_str();
+    };
+    context_.run_program = [this](const auto& argv, const auto& environment) -> Result<std::string> {
+      programs.push_back(argv);
+      for (const auto& [name, value] : environment) programs.back().push_back(name + "=" + value);
+      const auto [end, error] = program_ends.at(programs.size() - 1);
+      if (!error.empty()) return Error(error);
+      return end;
+    };
     context_.sleep_until = [this](TimePoint moment) { pass_time(moment); };
     context_.connect = [this]() -> Result<Client> {
       ++connections;
@@ -66,6 +77,12 @@ class PlayedServer final : private Clock, private Reactor {
   std::vector<std::string> logged;
   std::vector<std::string> requests;  // their names
   int connections = 0;
+  std::vector<std::vector<std::string>> programs;                 // that were run, their variables last
+  std::vector<std::pair<std::string, std::string>> program_ends;  // how they end, or why they can't start
+  void set_variable(const std::string& name, std::optional<std::string> value) {
+    variables_.erase(name);
+    if (value) variables_[name] = std::move(*value);
+  }
 
  private:
   Now now() override { return {network_.now(), {}}; }
@@ -105,6 +122,7 @@ class PlayedServer final : private Clock, private Reactor {
   std::multimap<TimePoint, std::function<void()>> planned_;
   RoleAccess access_{"n1", 40001, {}, false, {}, {}};
   SystemFiles files_;
+  std::map<std::string, std::string> variables_;
   CommandContext context_;
 };
 

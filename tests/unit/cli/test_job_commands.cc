@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "cli/commands/job_commands.h"
+#include "hq/os/local_notices.h"
 #include "unit/cli/job_samples.h"
 #include "unit/cli/played_server.h"
 
@@ -40,17 +41,59 @@ TEST_CASE("a refused submit is an error") {
   CHECK(server.out == "{\n  \"error\": \"Job 9 not found.\"\n}\n");
 }
 
-TEST_CASE("options that cannot be honoured yet are refused by name, and nothing is submitted") {
-  for (std::string option : {"--on-notify"}) {
-    PlayedServer server([](const msg::ClientRequest&) { return Replies{}; });
-    SubmitOptions options = submit_true();
-    if (option == "--on-notify") options.on_notify = "echo";
+TEST_CASE("submit --wait --on-notify runs a program for each message, in order") {
+  PlayedServer server([](const msg::ClientRequest& request) {
+    if (std::holds_alternative<msg::Submit>(request)) return Replies{msg::Submitted{JobId(33)}};
+    if (std::holds_alternative<msg::GetServerInfo>(request)) return Replies{};
+    CHECK(std::get<msg::WaitJobs>(request).notices);
+    const auto notice = [](const char* text) {
+      return msg::TaskNotice{JobId(33), TaskId(0), InstanceId(0), WorkerId(1), text, {}};
+    };
+    return Replies{notice("hi x"), notice("second"), notice("third"), msg::WaitFinished{}};
+  });
+  server.program_ends = {{"", ""}, {"exit status: 3", ""}, {"", "No such file or directory (os error 2)"}};
+  SubmitOptions options = submit_true();
+  options.wait = true;
+  options.on_notify = "echo 'it says'";
 
-    CHECK(server.run(run_submit, options) == 1);
+  CHECK(server.run(run_submit, options) == 0);
 
-    CHECK(server.err.find(option) != std::string::npos);
-    CHECK(server.requests.empty());
-  }
+  CHECK(server.programs ==
+        std::vector<Texts>{{"echo", "it says", "hi x", "HQ_JOB_ID=33", "HQ_TASK_ID=0", "HQ_WORKER_ID=1"},
+                           {"echo", "it says", "second", "HQ_JOB_ID=33", "HQ_TASK_ID=0", "HQ_WORKER_ID=1"},
+                           {"echo", "it says", "third", "HQ_JOB_ID=33", "HQ_TASK_ID=0", "HQ_WORKER_ID=1"}});
+  REQUIRE(server.logged.size() == 5);
+  CHECK(server.logged[0] ==
+        "INFO Running on_notify callback: echo [\"it says\"]: TaskNotification { task_id: 33@0, worker_id: "
+        "WorkerId(1), message: [104, 105, 32, 120] }");
+  CHECK(server.logged[2] == "WARN on_notify callback finished with exit code: exit status: 3");
+  CHECK(server.logged[4] == "WARN Failed to run on_notify callback: No such file or directory (os error 2)");
+}
+
+TEST_CASE("without --wait nobody listens to notifications") {
+  PlayedServer server([](const msg::ClientRequest&) { return Replies{msg::Submitted{JobId(7)}}; });
+  SubmitOptions options = submit_true();
+  options.on_notify = "echo";
+
+  CHECK(server.run(run_submit, options) == 0);
+  CHECK(server.requests == Texts{"submit"});
+}
+
+TEST_CASE("a notification needs a task around it and has a limit") {
+  PlayedServer server;
+  const auto error_of = [&](const std::string& message, std::optional<std::string> key) {
+    server.err.clear();
+    server.set_variable(kAccessKeyVariable, std::move(key));
+    CHECK(server.run(run_task_notify, TaskNotifyOptions{message}) == 1);
+    return server.err;
+  };
+
+  CHECK(error_of("x", std::nullopt) ==
+        "HQ_ACCESS_KEY variable not found. Are you running this command inside a task?\n");
+  CHECK(error_of("x", "/tmp/socket") == "Value of HQ_ACCESS_KEY has a wrong format\n");
+  CHECK(error_of("x", "/nonexistent/s:hq0-a") == "IO error: No such file or directory (os error 2)\n");
+  CHECK(error_of(std::string(1025, 'x'), "/nonexistent/s:hq0-a") ==
+        "Notify message limit exceeded. Message has 1025 bytes, the limit is 1024 bytes\n");
 }
 
 TEST_CASE("submit --wait returns when the job is done") {

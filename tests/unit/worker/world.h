@@ -17,6 +17,7 @@
 #include "hq/core/text/placeholders.h"
 #include "hq/protocol/worker_codec.h"
 #include "hq/worker/worker.h"
+#include "support/fake_notices.h"
 #include "support/fake_output.h"
 #include "support/fake_peek.h"
 
@@ -219,6 +220,7 @@ struct World {
   FakeLauncher launcher;
   test::FakeOutput output;
   test::FakePeek peek;
+  test::FakeNotices notices;
   SeededRandom random{7};
   Now now{TimePoint(1000s), WallTime{}};
   std::optional<Duration> fence;
@@ -244,7 +246,8 @@ struct World {
   ~World() { launcher.closing = true; }
 
   void start() {
-    worker = std::make_unique<Worker>(options, WorkerPorts{network, launcher, output, peek, random}, now);
+    worker =
+        std::make_unique<Worker>(options, WorkerPorts{network, launcher, output, peek, random, notices}, now);
     turn();
   }
   void turn() {
