@@ -65,6 +65,7 @@ struct Dispatch {
   int operator()(const JobWaitOptions& o) const { return run_job_wait(o, context, output); }
   int operator()(const JobProgressOptions& o) const { return run_job_progress(o, context, output); }
   int operator()(const JobTaskIdsOptions& o) const { return run_job_task_ids(o, context, output); }
+  int operator()(const JobResubmitOptions& o) const { return run_job_resubmit(o, context, output); }
   int operator()(const JobOpenOptions& o) const { return run_job_open(o, context, output); }
   int operator()(const JobCloseOptions& o) const { return run_job_close(o, context, output); }
   int operator()(const TaskListOptions& o) const { return run_task_list(o, context, output); }

@@ -61,6 +61,14 @@ void describe(V& v, S& s) {
 }
 
 template <>
+inline constexpr std::string_view kTypeName<msg::ResubmitJob> = "resubmit_job";
+template <class V, Is<msg::ResubmitJob> S>
+void describe(V& v, S& s) {
+  v.field("job", s.job);
+  v.field("states", s.states);
+}
+
+template <>
 inline constexpr std::string_view kTypeName<msg::OpenJob> = "open_job";
 template <class V, Is<msg::OpenJob> S>
 void describe(V& v, S& s) {

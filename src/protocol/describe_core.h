@@ -86,6 +86,7 @@ void describe(V& v, S& s) {
   v.field("graph", s.graph);
   v.field("stream_path", s.stream_path);
   v.field("log_path", s.log_path);
+  v.field("templates", s.templates);
 }
 
 template <class V, Is<ResourceItem> S>

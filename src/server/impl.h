@@ -156,6 +156,7 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::PruneJournal&& request);
   void on(PeerId from, RequestId id, msg::FollowEvents&& request);
   void on(PeerId from, RequestId id, msg::Submit&& request);
+  void on(PeerId from, RequestId id, msg::ResubmitJob&& request);
   void on(PeerId from, RequestId id, msg::OpenJob&& request);
   void on(PeerId from, RequestId id, msg::CloseJobs&& request);
   void on(PeerId from, RequestId id, msg::CancelJobs&& request);
@@ -170,6 +171,7 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::ReadOutput&& request);
   void on(PeerId from, RequestId id, msg::ExplainTask&& request);
   [[nodiscard]] std::vector<msg::FailureGroup> failure_groups(const Job& job) const;
+  JobId submit_again(const Job& old, std::vector<SubmitDescription> submits);
   [[nodiscard]] std::string not_now(ClassId klass, const WorkerState& worker) const;
   void abort_hopeless(JobId job);
   void pump_pages();

@@ -29,6 +29,7 @@ SubmitDescription array_submit() {
   out.task = task();
   out.entries = entries(6);
   out.stream_path = "/scratch/ann/stream";
+  out.templates = {{"/scratch/ann/stream", "/scratch/ann/%{JOB_ID}"}};
   return out;
 }
 
@@ -278,6 +279,7 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"debug_dump", msg::DebugDump{"/tmp/dump.json"}},
       {"submit", msg::Submit{JobId(12), "simulate", 3, array_submit(), true}},
       {"submit_graph", graph},
+      {"resubmit_job", msg::ResubmitJob{last, {TaskState::kFailed, TaskState::kCanceled}}},
       {"open_job", msg::OpenJob{"later", 7}},
       {"close_jobs", msg::CloseJobs{last}},
       {"cancel_jobs", msg::CancelJobs{of_ids(), "wrong input"}},

@@ -97,6 +97,9 @@ struct SubmitDescription {
   std::vector<GraphTask> graph;            // graph, in an order where dependencies come first
   std::optional<std::string> stream_path;  // --stream, absolute
   std::optional<std::string> log_path;     // --log, absolute; not together with stream_path
+  // Of an array whose paths named the job: each path as it is now and as it was written, ascending. Another
+  // job with the same definition has paths of its own (`job resubmit`).
+  std::vector<std::pair<std::string, std::string>> templates;
 
   [[nodiscard]] bool is_graph() const { return !graph.empty(); }
   [[nodiscard]] uint64_t task_count() const { return is_graph() ? graph.size() : ids.count(); }

@@ -59,6 +59,13 @@ struct Submit {
   bool ids_after_existing = false;
   friend bool operator==(const Submit&, const Submit&) = default;
 };
+// A new job of those tasks of a job that are in certain states, each with its id and what it was given.
+// Dependencies on tasks that have finished are met; any other has to be among those tasks.
+struct ResubmitJob {
+  Selection job;                  // one
+  std::vector<TaskState> states;  // empty = any
+  friend bool operator==(const ResubmitJob&, const ResubmitJob&) = default;
+};
 struct OpenJob {
   std::string name;
   std::optional<uint32_t> max_fails;
@@ -155,9 +162,7 @@ struct FollowEvents {
 };
 
 using ClientRequest =
-    std::variant<GetServerInfo, StopServer, DebugDump, Submit, OpenJob, CloseJobs, CancelJobs, ForgetJobs,
-                 ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ResumeWorkers, ReadOutput,
-                 ExplainTask, FlushJournal, PruneJournal, FollowEvents>;
+                 std::variant<GetServerInfo, StopServer, DebugDump, Submit, ResubmitJob, OpenJob, CloseJobs, CancelJobs, ForgetJobs, ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ResumeWorkers, ReadOutput, ExplainTask, FlushJournal, PruneJournal, FollowEvents>;
 
 // --- replies -------------------------------------------------------------------------------------------
 

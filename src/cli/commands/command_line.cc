@@ -75,6 +75,13 @@ constexpr auto kJobCommands = std::to_array<CommandNode>({
      .details = "In the form that --array takes. To run the tasks again that have failed:\n"
                 "  hq submit --array=$(hq job task-ids 3 --filter=failed) -- ./program",
      .declare = declare_job_task_ids},
+    {.name = "resubmit",
+     .about = "Submit tasks of a job again, as a new job",
+     .details = "Each task keeps its id and what it was given (array entry, environment, paths). What a task "
+                "depends on "
+                "must have finished or be submitted with it. To run the tasks again that have failed:\n"
+                "  hq job resubmit 3 --status=failed",
+     .declare = declare_job_resubmit},
     {.name = "open",
      .about = "Open a job that tasks are submitted to later",
      .details =

@@ -45,6 +45,7 @@ void declare_job_cat(Command& command, CommandLine& line);
 void declare_job_wait(Command& command, CommandLine& line);
 void declare_job_progress(Command& command, CommandLine& line);
 void declare_job_task_ids(Command& command, CommandLine& line);
+void declare_job_resubmit(Command& command, CommandLine& line);
 void declare_job_open(Command& command, CommandLine& line);
 void declare_job_close(Command& command, CommandLine& line);
 

@@ -100,6 +100,15 @@ void declare_job_task_ids(Command& command, CommandLine& line) {
                       "Only tasks in these states, separated by commas.");
 }
 
+void declare_job_resubmit(Command& command, CommandLine& line) {
+  auto& o = line.options.emplace<JobResubmitOptions>();
+  command.positional("JOB_SELECTOR", o.job, parse_job_choice, "Job: its id or `last`.").required();
+  command
+      .choice_list("status", o.status, Choices<StatusFilter>(kStatusFilters),
+                   "Only its tasks in these states, separated by commas.")
+      .default_is("any state");
+}
+
 void declare_job_open(Command& command, CommandLine& line) {
   auto& o = line.options.emplace<JobOpenOptions>();
   command.option("name", o.name, parse_text, "Name of the job.").default_is("job");

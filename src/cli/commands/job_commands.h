@@ -18,6 +18,7 @@ int run_job_cat(const JobCatOptions& options, const CommandContext& context, Out
 int run_job_wait(const JobWaitOptions& options, const CommandContext& context, Output& output);
 int run_job_progress(const JobProgressOptions& options, const CommandContext& context, Output& output);
 int run_job_task_ids(const JobTaskIdsOptions& options, const CommandContext& context, Output& output);
+int run_job_resubmit(const JobResubmitOptions& options, const CommandContext& context, Output& output);
 int run_job_open(const JobOpenOptions& options, const CommandContext& context, Output& output);
 int run_job_close(const JobCloseOptions& options, const CommandContext& context, Output& output);
 

@@ -188,6 +188,10 @@ struct SubmitOptions {
 
 // --- job --------------------------------------------------------------------------------------------------
 
+// One job: its id, or the last one.
+struct JobChoice {
+  std::optional<uint32_t> id;  // empty = last
+};
 struct JobListOptions {
   bool all = false;
   std::vector<StatusFilter> filter;
@@ -224,6 +228,10 @@ struct JobTaskIdsOptions {
   Selector selector;
   std::vector<StatusFilter> filter;
 };
+struct JobResubmitOptions {
+  JobChoice job;
+  std::vector<StatusFilter> status;
+};
 struct JobOpenOptions {
   std::optional<std::string> name;
   std::optional<uint32_t> max_fails;
@@ -234,10 +242,6 @@ struct JobCloseOptions {
 
 // --- task -------------------------------------------------------------------------------------------------
 
-// One job: its id, or the last one.
-struct JobChoice {
-  std::optional<uint32_t> id;  // empty = last
-};
 struct TaskListOptions {
   Selector selector;
   std::optional<IdArray> tasks;
@@ -285,7 +289,7 @@ using CommandOptions =
     std::variant<std::monostate, ServerStartOptions, ServerStopOptions, ServerInfoOptions, ServerWaitOptions,
                  GenerateAccessOptions, DebugDumpOptions, JournalExportOptions, JournalCheckOptions,
                  JournalStreamOptions, JournalReplayOptions, JournalPruneOptions, JournalFlushOptions,
-                 WorkerStartOptions, WorkerStopOptions, WorkerResumeOptions, WorkerListOptions, HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions, WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions, JobWaitOptions, JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions, TaskExplainOptions, TaskTailOptions, TaskNotifyOptions, OutputLogOptions>;
+                 WorkerStartOptions, WorkerStopOptions, WorkerResumeOptions, WorkerListOptions, HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions, WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions, JobWaitOptions, JobResubmitOptions, JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions, TaskExplainOptions, TaskTailOptions, TaskNotifyOptions, OutputLogOptions>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -60,7 +60,25 @@ Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& 
   return std::move(request->message);
 }
 
+void print_submitted(JobId job, Output& output) {
+  output.print_line(fmt::format("Job submitted {}, job ID: {}",
+                                output.style().paint(Color::kGreen, "successfully"), job.value));
+  output.print_json_id(job.value);
+  output.print_quiet(job.text());
+}
+
 }  // namespace
+
+int run_job_resubmit(const JobResubmitOptions& options, const CommandContext& context, Output& output) {
+  const StateFilter wanted = state_filter(options.status);
+  if (wanted.none) return output.print_error(Error("No task is ever `opened`"));
+  auto client = context.connect();
+  if (!client) return output.print_error(client.error());
+  auto submitted = client->call<msg::Submitted>(msg::ResubmitJob{selection_of(options.job), wanted.states});
+  if (!submitted) return output.print_error(submitted.error());
+  print_submitted(submitted->job, output);
+  return output.finish();
+}
 
 int run_submit(const SubmitOptions& options, const CommandContext& context, Output& output) {
   // Connecting goes on while files are read.
@@ -70,10 +88,7 @@ int run_submit(const SubmitOptions& options, const CommandContext& context, Outp
   if (!message) return output.print_error(message.error());
   auto submitted = client->call<msg::Submitted>(std::move(*message));
   if (!submitted) return output.print_error(submitted.error());
-  output.print_line(fmt::format("Job submitted {}, job ID: {}",
-                                output.style().paint(Color::kGreen, "successfully"), submitted->job.value));
-  output.print_json_id(submitted->job.value);
-  output.print_quiet(submitted->job.text());
+  print_submitted(submitted->job, output);
   if (!options.wait && !options.progress) return output.finish();
   Result<void> waited;
   Follower follower(context, std::move(*client));

@@ -124,13 +124,53 @@ std::string resolve_stream_path(std::string_view path, const JobPathValues& valu
   return join_path(values.submit_dir, fill_placeholders(path, job_values(values)));
 }
 
+namespace {
+
+// The paths of a submit that the job phase fills. A graph's tasks keep theirs.
+template <class Submit>
+auto job_paths(Submit& submit) {
+  std::vector<decltype(&submit.submit_dir)> out;
+  if (submit.stream_path) out.push_back(&*submit.stream_path);
+  if (submit.log_path) out.push_back(&*submit.log_path);
+  if (submit.is_graph()) return out;
+  auto& program = submit.task.program;
+  out.push_back(&program.cwd);
+  for (auto* spec : {&program.stdout_spec, &program.stderr_spec}) {
+    if (spec->kind == StdioSpec::Kind::kFile) out.push_back(&spec->path);
+  }
+  return out;
+}
+
+}  // namespace
+
 SubmitDescription resolve_job_paths(SubmitDescription submit, JobId job, std::string_view server_uid) {
   const std::string submit_dir = submit.submit_dir;
   const JobPathValues values{job, server_uid, submit_dir};
+  std::vector<std::string> written;
+  bool names_job = false;
+  for (const std::string* path : job_paths(submit)) {
+    written.push_back(*path);
+    names_job = names_job || has_placeholder(*path, "JOB_ID");
+  }
   if (submit.stream_path) submit.stream_path = resolve_stream_path(*submit.stream_path, values);
   if (submit.log_path) submit.log_path = resolve_stream_path(*submit.log_path, values);
   if (!submit.is_graph()) submit.task.program = resolve_job_paths(std::move(submit.task.program), values);
+  std::map<std::string, std::string> templates;
+  const auto filled = job_paths(submit);
+  for (size_t i = 0; names_job && i < filled.size(); ++i) {
+    if (*filled[i] != written[i]) templates.emplace(*filled[i], std::move(written[i]));
+  }
+  submit.templates.assign(templates.begin(), templates.end());
   return submit;
+}
+
+void restore_job_paths(SubmitDescription& submit) {
+  for (std::string* path : job_paths(submit)) {
+    const auto found = std::find_if(submit.templates.begin(), submit.templates.end(),
+                                    [&](const auto& item) { return item.first == *path; });
+    if (found != submit.templates.end()) *path = found->second;
+  }
+  submit.templates.clear();
 }
 
 TaskPaths resolve_task_paths(const ProgramDescription& program, const JobPathValues& values, TaskId task,

@@ -63,6 +63,8 @@ struct JobPathValues {
 [[nodiscard]] std::string resolve_stream_path(std::string_view path, const JobPathValues& values);
 [[nodiscard]] SubmitDescription resolve_job_paths(SubmitDescription submit, JobId job,
                                                   std::string_view server_uid);
+// The paths that named the job, as they were written.
+void restore_job_paths(SubmitDescription& submit);
 
 // The task phase. Empty where the channel is not a file.
 struct TaskPaths {

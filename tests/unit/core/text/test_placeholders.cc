@@ -109,3 +109,29 @@ TEST_CASE("the stream directory and arrays are resolved at submit, graphs are no
   resolved = resolve_job_paths(submit, JobId(7), "abcdef");
   CHECK(resolved.graph[0].task.program.stdout_spec.path == "%{JOB_ID}");
 }
+
+TEST_CASE("paths that name the job are known as they were written, for another job with them") {
+  SubmitDescription submit;
+  submit.submit_dir = "/w";
+  submit.ids = IdArray::single(0);
+  submit.task.program = program("sub", std::string(kDefaultStdout));
+  submit.stream_path = "s-%{JOB_ID}";
+
+  SubmitDescription again = resolve_job_paths(submit, JobId(7), "abcdef");
+  CHECK(again.task.program.stdout_spec.path == "/w/sub/job-7/%{TASK_ID}.stdout");
+  restore_job_paths(again);
+  CHECK(again == submit);
+  again = resolve_job_paths(again, JobId(8), "abcdef");
+  CHECK(again.task.program.stdout_spec.path == "/w/sub/job-8/%{TASK_ID}.stdout");
+  CHECK(*again.stream_path == "/w/s-8");
+}
+
+TEST_CASE("paths that do not name the job are not kept twice") {
+  SubmitDescription submit;
+  submit.submit_dir = "/w";
+  submit.ids = IdArray::single(0);
+  submit.task.program = program("%{SUBMIT_DIR}", "out/%{TASK_ID}");
+  submit.task.program.stderr_spec.kind = StdioSpec::Kind::kNull;
+
+  CHECK(resolve_job_paths(submit, JobId(7), "abcdef").templates.empty());
+}
