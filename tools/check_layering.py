@@ -27,7 +27,7 @@ USES = {
 }
 PORTS = {
     "server": "transport/channel.h journal/journal.h batch/batch_system.h stream/log_store.h stream/output_peek.h stream/format.h stream/batch.h",
-    "worker": "transport/channel.h os/process.h os/local_notices.h os/hardware.h stream/task_output.h stream/output_peek.h stream/format.h",
+    "worker": "transport/channel.h os/process.h os/local_notices.h os/hardware_meter.h os/hardware.h stream/task_output.h stream/output_peek.h stream/format.h",
     "client": "transport/channel.h",
 }
 # Library headers, and where they may be included: a folder (ends in /) or the beginning of a file name.

@@ -17,6 +17,7 @@
 #include "hq/os/command.h"
 #include "hq/os/hardware.h"
 #include "hq/os/manager.h"
+#include "hq/os/meter_thread.h"
 #include "hq/os/notice_socket.h"
 #include "hq/os/signals.h"
 #include "hq/protocol/limits.h"
@@ -144,6 +145,16 @@ SpoolOptions spool_options(int zstd_level) {
   return options;
 }
 
+// Only GPUs that the worker offers are measured.
+HardwareMonitor::Families gpu_families(const ResourceDescriptor& resources) {
+  HardwareMonitor::Families families;
+  for (const ResourceItem& item : resources.items) {
+    families.nvidia = families.nvidia || item.name == kNvidiaGpus;
+    families.amd = families.amd || item.name == kAmdGpus;
+  }
+  return families;
+}
+
 std::string own_executable() {
   std::error_code error;
   const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -229,7 +240,10 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   if (!notices) notices = open_local_notices(worker_options.work_dir);
   if (!notices) return notices.error();
   worker_options.notice_socket = (*notices)->path();
-  Worker worker(worker_options, {*connector, **launcher, **spool, **peeker, random, **notices}, clock.now());
+  auto meter = make_meter_thread(gpu_families(config->resources));
+  if (!meter) return meter.error();
+  Worker worker(worker_options, {*connector, **launcher, **spool, **peeker, random, **notices, **meter},
+                clock.now());
 
   FdReactor& reactor = (*transport)->reactor();
   reactor.add_fd(signals->fd());
@@ -237,6 +251,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   reactor.add_fd((*spool)->event_fd());
   reactor.add_fd((*peeker)->event_fd());
   reactor.add_fd((*notices)->event_fd());
+  reactor.add_fd((*meter)->event_fd());
   const WallTime started = clock.now().wall;
   std::optional<TimePoint> deadline = worker.turn(clock.now());
   while (!worker.finished()) {
@@ -256,6 +271,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   reactor.remove_fd((*spool)->event_fd());
   reactor.remove_fd((*peeker)->event_fd());
   reactor.remove_fd((*notices)->event_fd());
+  reactor.remove_fd((*meter)->event_fd());
   if (worker.exit_code() == 0 || !worker.final_error()) return worker.exit_code();
   Error error = *worker.final_error();
   if (!error.message.starts_with(kLookupFailed)) return error;

@@ -70,6 +70,11 @@ const char* State::why_not(const WorkerFenced& e) const {
   return found->holding ? nullptr : "nothing is held because of the worker";
 }
 
+const char* State::why_not(const WorkerMeasured& e) const {
+  if (e.overview == nullptr) return "it says nothing about the machine";
+  return find_worker(e.worker) == nullptr ? kNoWorker : nullptr;
+}
+
 const char* State::why_not(const JobSubmitted& e) const {
   if (e.submit == nullptr) return "it says nothing about the tasks";
   if (e.attach) {

@@ -62,10 +62,12 @@ class Choice {
  private:
   template <class E>
   bool cut_one(E& e) {
-    if constexpr (requires {
-                    e.worker;
-                    e.tasks;
-                  }) {
+    if constexpr (std::is_same_v<E, WorkerMeasured>) {
+      return false;  // nothing rests on it, and it would grow for ever
+    } else if constexpr (requires {
+                           e.worker;
+                           e.tasks;
+                         }) {
       std::erase_if(e.tasks, [&](const auto& row) { return !keeps(row.task.job); });
       return !e.tasks.empty();
     } else if constexpr (requires { e.ranges; }) {

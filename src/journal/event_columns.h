@@ -55,6 +55,8 @@ template <>
 inline constexpr uint64_t kKindNumber<WorkerFenced> = 16;
 template <>
 inline constexpr uint64_t kKindNumber<TasksReclaimed> = 17;
+template <>
+inline constexpr uint64_t kKindNumber<WorkerMeasured> = 18;
 
 // Names a member for a column.
 #define HQ_FIELD(member)   \
@@ -137,6 +139,19 @@ void columns(V& v, const std::vector<S*>& events, const Times&) {
 template <class V, EventIs<WorkerFenced> S>
 void columns(V& v, const std::vector<S*>& events, const Times&) {
   v.ints(events, HQ_FIELD(worker));
+}
+
+template <class V, EventIs<WorkerMeasured> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(worker));
+  v.blobs(
+      events, [](const WorkerMeasured& e) { return encode_overview(*e.overview); },
+      [](auto& e, BytesView bytes) {
+        auto overview = decode_overview(bytes);
+        if (!overview) return false;
+        if constexpr (V::kReads) e.overview = std::make_shared<const HardwareOverview>(std::move(*overview));
+        return true;
+      });
 }
 
 template <class V, EventIs<JobSubmitted> S>

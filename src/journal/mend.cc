@@ -101,6 +101,7 @@ struct KindName {
   const char* operator()(const WorkerConnected&) const { return "worker-connected"; }
   const char* operator()(const WorkerLost&) const { return "worker-lost"; }
   const char* operator()(const WorkerFenced&) const { return "worker-fenced"; }
+  const char* operator()(const WorkerMeasured&) const { return "worker-overview"; }
   const char* operator()(const JobSubmitted&) const { return "job-created"; }
   const char* operator()(const JobOpened&) const { return "job-open"; }
   const char* operator()(const JobClosed&) const { return "job-close"; }

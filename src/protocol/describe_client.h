@@ -223,6 +223,7 @@ void describe(V& v, S& s) {
   v.field("live", s.live);
   v.field("server_uid", s.server_uid);
   v.field("after", s.after);
+  v.field("overviews", s.overviews);
 }
 
 // --- replies -------------------------------------------------------------------------------------------
@@ -413,6 +414,7 @@ void describe(V& v, S& s) {
   v.field("main_node", s.main_node);
   v.field("last_lines", s.last_lines);
   v.field("suspicion", s.suspicion);
+  v.field("overview", s.overview);
 }
 
 template <>
@@ -460,6 +462,15 @@ void describe(V& v, S& s) {
   v.field("instance", s.instance);
   v.field("worker", s.worker);
   v.field("text", s.text);
+  v.field("at", s.at);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::WorkerOverview> = "worker_overview";
+template <class V, Is<msg::WorkerOverview> S>
+void describe(V& v, S& s) {
+  v.field("worker", s.worker);
+  v.field("overview", s.overview);
   v.field("at", s.at);
 }
 

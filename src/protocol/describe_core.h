@@ -2,6 +2,7 @@
 // defaults (a missing key leaves the struct's own) and for the texts of errors.
 #pragma once
 
+#include "hq/core/hardware_overview.h"
 #include "hq/core/text/placeholders.h"
 #include "protocol/map_reader.h"
 #include "protocol/map_writer.h"
@@ -128,6 +129,38 @@ void describe(V& v, S& s) {
   v.field("manager_job_id", s.manager_job_id);
   v.field("pid", s.pid);
   v.field("boot_id", s.boot_id);
+}
+
+template <class V, Is<MemoryUsage> S>
+void describe(V& v, S& s) {
+  v.field("total", s.total);
+  v.field("free", s.free);
+}
+
+template <class V, Is<NetworkUsage> S>
+void describe(V& v, S& s) {
+  v.field("rx_bytes", s.rx_bytes);
+  v.field("tx_bytes", s.tx_bytes);
+  v.field("rx_packets", s.rx_packets);
+  v.field("tx_packets", s.tx_packets);
+  v.field("rx_errors", s.rx_errors);
+  v.field("tx_errors", s.tx_errors);
+}
+
+template <class V, Is<GpuUsage> S>
+void describe(V& v, S& s) {
+  v.field("id", s.id);
+  v.field("processor_percent", s.processor_percent);
+  v.field("memory_percent", s.memory_percent);
+}
+
+template <class V, Is<HardwareOverview> S>
+void describe(V& v, S& s) {
+  v.field("cpu_percent", s.cpu_percent);
+  v.field("memory", s.memory);
+  v.field("network", s.network);
+  v.field("nvidia", s.nvidia);
+  v.field("amd", s.amd);
 }
 
 template <class V, Is<JobTask> S>

@@ -28,6 +28,16 @@ Result<SubmitDescription> decode_submit(BytesView bytes) {
   return decode_value<SubmitDescription>(bytes, "submit");
 }
 
+Bytes encode_overview(const HardwareOverview& overview) {
+  WireWriter w(512);
+  put(w, overview);
+  return w.take();
+}
+
+Result<HardwareOverview> decode_overview(BytesView bytes) {
+  return decode_value<HardwareOverview>(bytes, "overview");
+}
+
 Bytes encode_worker_config(const WorkerConfig& config) {
   WireWriter w(512);
   put(w, config);

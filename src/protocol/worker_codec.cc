@@ -22,6 +22,7 @@ enum class Kind : uint8_t {
   kOutputData = 7,
   kOutputPeeked = 8,
   kNotice = 9,
+  kMeasured = 10,
   kWelcome = 17,
   kRefused = 18,
   kHelloPlease = 19,
@@ -37,6 +38,7 @@ enum class Kind : uint8_t {
   kOutputKept = 29,
   kPeekOutput = 30,
   kNoticeAck = 31,
+  kMeasureEvery = 32,
 };
 
 // A message's kind and how many fields follow kind and session.
@@ -94,6 +96,10 @@ template <>
 inline constexpr Layout kLayout<msg::Notice>{Kind::kNotice, 5};
 template <>
 inline constexpr Layout kLayout<msg::NoticeAck>{Kind::kNoticeAck, 1};
+template <>
+inline constexpr Layout kLayout<msg::Measured>{Kind::kMeasured, 1};
+template <>
+inline constexpr Layout kLayout<msg::MeasureEvery>{Kind::kMeasureEvery, 1};
 
 // --- writing
 // -------------------------------------------------------------------------------------------------
@@ -214,6 +220,10 @@ struct FieldsWriter {
     w.text(m.text);
   }
   void operator()(const msg::NoticeAck& m) const { w.uint(m.number); }
+  void operator()(const msg::Measured& m) const { put(w, m.overview); }
+  void operator()(const msg::MeasureEvery& m) const {
+    w.uint(uint64_t(std::max<int64_t>(m.interval.count(), 0)));
+  }
   void operator()(const msg::OutputWelcome& m) const {
     w.uint(m.last);
     w.uint(m.window);
@@ -452,6 +462,15 @@ Result<void> read(WireReader& r, msg::NoticeAck& m) {
   return {};
 }
 
+Result<void> read(WireReader& r, msg::Measured& m) {
+  return read_map(r, "overview", m.overview);
+}
+
+Result<void> read(WireReader& r, msg::MeasureEvery& m) {
+  m.interval = Duration(int64_t(r.uint("interval", INT64_MAX)));
+  return {};
+}
+
 Result<void> read(WireReader& r, msg::OutputWelcome& m) {
   m.last = read_u64(r, "last");
   m.window = read_u64(r, "window");
@@ -552,6 +571,8 @@ Result<Addressed<msg::FromWorker>> decode_from_worker(BytesView bytes) {
       return finish<msg::OutputPeeked, msg::FromWorker>(*frame, "output_peeked");
     case Kind::kNotice:
       return finish<msg::Notice, msg::FromWorker>(*frame, "notice");
+    case Kind::kMeasured:
+      return finish<msg::Measured, msg::FromWorker>(*frame, "measured");
     default:
       return unknown_kind(frame->kind);
   }
@@ -591,6 +612,8 @@ Result<Addressed<msg::ToWorker>> decode_to_worker(BytesView bytes) {
       return finish<msg::PeekOutput, msg::ToWorker>(*frame, "peek_output");
     case Kind::kNoticeAck:
       return finish<msg::NoticeAck, msg::ToWorker>(*frame, "notice_ack");
+    case Kind::kMeasureEvery:
+      return finish<msg::MeasureEvery, msg::ToWorker>(*frame, "measure_every");
     default:
       return unknown_kind(frame->kind);
   }

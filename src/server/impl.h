@@ -141,6 +141,11 @@ struct Server::Impl {
   void tell(const msg::Notice& notice, WorkerId worker);
   void tell_all_of(const Waiter& waiter);
 
+  // --- how busy workers are (overviews.cc) -----------------------------------------------------------------
+  void on_measured(WorkerSession& session, msg::Measured&& measured);
+  // Temporary overviews are wanted while a client follows them.
+  void follow_overviews();
+
   // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
   void schedule();
   void hand_out(const Placed& placed);
@@ -198,7 +203,9 @@ struct Server::Impl {
     WorkerId worker;  // that was asked; 0: we look ourselves
   };
   std::map<PeekId, PendingPeek> peeks;
-  std::set<WorkerId> notices_held;  // workers with notices that nobody has taken yet
+  std::map<WorkerId, HardwareOverview> overviews;  // the newest of each worker that is there
+  bool overviews_followed = false;                 // workers have been told to measure
+  std::set<WorkerId> notices_held;                 // workers with notices that nobody has taken yet
   uint64_t last_peek = 0;
   Outbox to_workers;
   Outbox to_clients;

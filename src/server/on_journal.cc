@@ -44,7 +44,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::FollowEvents&& request) {
     if (!read) return msg::Failed{"The journal cannot be read: " + read.error().message};
     return msg::End{};
   };
-  pages.add({from, id, std::move(next), request.live});
+  pages.add({from, id, std::move(next), request.live, request.live && request.overviews});
 }
 
 // For those who follow events: there will be no more.

@@ -272,6 +272,9 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetWorkers&& request) {
       if (auto said = last_lines.find(worker_id); said != last_lines.end()) {
         list.workers.back().last_lines = said->second;
       }
+      if (auto measured = overviews.find(worker_id); measured != overviews.end()) {
+        list.workers.back().overview = measured->second;
+      }
     } else {
       unknown.push_back(worker_id);
     }

@@ -73,6 +73,8 @@ void Server::Impl::on_worker_frame(PeerId from, BytesView frame) {
     on_peeked(*session, std::move(*peeked));
   } else if (auto* notice = std::get_if<msg::Notice>(&decoded->message)) {
     on_notice(*session, std::move(*notice));
+  } else if (auto* measured = std::get_if<msg::Measured>(&decoded->message)) {
+    on_measured(*session, std::move(*measured));
   } else if (auto* goodbye = std::get_if<msg::Goodbye>(&decoded->message)) {
     on_goodbye(*session, *goodbye);
   }
@@ -462,6 +464,7 @@ void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::st
     sessions.close(*link->peer);
   }
   sessions.drop_link(worker);
+  overviews.erase(worker);
   closed.erase(worker);
   away.erase(worker);
   const bool held = proof == Proof::kNone && fenced > now_.mono;

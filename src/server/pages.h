@@ -19,6 +19,7 @@ struct PageStream {
   std::function<std::optional<msg::ClientReply>()> next;
   // Goes on until its client is gone.
   bool lasting = false;
+  bool overviews = false;  // with those that are no events
 };
 
 class Pages {
@@ -29,6 +30,9 @@ class Pages {
   }
   [[nodiscard]] std::list<PageStream>& all() { return streams_; }
   [[nodiscard]] bool empty() const { return streams_.empty(); }
+  [[nodiscard]] bool wants_overviews() const {
+    return std::any_of(streams_.begin(), streams_.end(), [](const PageStream& s) { return s.overviews; });
+  }
   // Some answer wants to be finished; lasting ones go on when something happens.
   [[nodiscard]] bool unfinished() const {
     return std::any_of(streams_.begin(), streams_.end(), [](const PageStream& s) { return !s.lasting; });

@@ -105,6 +105,7 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
     begin_stopping();
   }
   pump_pages();
+  follow_overviews();
   commit_and_send();
   last_turn = now_.mono;
   if (stop_recorded && !stop_sent) end_stopping();

@@ -38,6 +38,7 @@ struct WorkerSession {
   std::optional<TimePoint> gone_since;  // the connection is closed; a new hello may still come
   // Jobs of which it had tasks when it said hello; it was told their definitions in an earlier session.
   std::set<JobId> inherited;
+  bool measures = false;   // it was told to, since a client looks on
   bool confirmed = false;  // it has said something since its welcome: that has arrived
 };
 

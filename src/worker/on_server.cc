@@ -158,6 +158,7 @@ void Worker::State::on(const msg::Welcome& message, Now now) {
   if (first) registration = Registration{number, server_uid};
   renew_fence(now);
   say_notices_again();
+  measure_interval = options.config.overview_interval;
   reports.acknowledge(message.acknowledged);
   for (const msg::HeldTask& held : message.unwanted) {
     const Attempt attempt{held.job_uid, held.job, held.task, held.instance};

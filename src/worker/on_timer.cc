@@ -9,6 +9,7 @@ namespace hq {
 namespace {
 
 constexpr Duration kStuckCheck = 100ms;
+constexpr Duration kShortestMeasure = 100ms;  // whatever the server says
 // The socket says when it takes more; this is for the case that nobody listens.
 constexpr Duration kRetrySend = 20ms;
 
@@ -23,6 +24,7 @@ void Worker::State::on_timer(Now now) {
         now, {0, std::nullopt, msg::Goodbye{msg::Goodbye::Reason::kTimeLimit, "Time limit reached", {}}});
   }
   end_if_idle(now);
+  tell_measurements(now);
   on_task_limits(now);
   if (phase == Phase::kServing && now.mono >= next_retract_check) {
     next_retract_check = now.mono + options.config.retract_check_interval;
@@ -42,6 +44,22 @@ void Worker::State::end_if_idle(Now now) {
   log::info("Idle timeout reached");
   begin_stopping(now,
                  {0, std::nullopt, msg::Goodbye{msg::Goodbye::Reason::kStopped, "Idle timeout reached", {}}});
+}
+
+// What can't leave now is not worth keeping: the next one is newer.
+void Worker::State::tell_measurements(Now now) {
+  if (auto measured = ports.meter.take(); measured && session.welcomed() && !session.backed_up())
+    session.send(msg::Measured{*std::move(measured)});
+  if (!measure_interval || !session.welcomed() || now.mono < next_measurement) return;
+  next_measurement = now.mono + *measure_interval;
+  ports.meter.ask();
+}
+
+void Worker::State::on(const msg::MeasureEvery& message, Now now) {
+  if (options.config.overview_interval) return;
+  measure_interval.reset();
+  if (message.interval > 0ns) measure_interval = std::max(message.interval, kShortestMeasure);
+  next_measurement = now.mono;
 }
 
 bool Worker::State::ends_when_idle() const {
@@ -99,6 +117,7 @@ std::optional<TimePoint> Worker::State::next_deadline(Now now) const {
   switch (phase) {
     case Phase::kServing:
       at(fence);
+      if (measure_interval && session.welcomed()) at(next_measurement);
       if (options.config.time_limit) {
         at(born + *options.config.time_limit);
         if (waiting() > 0) at(next_retract_check);

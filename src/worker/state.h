@@ -83,6 +83,7 @@ struct Worker::State {
   void on(const msg::OutputKept&, Now) {}     //   "
   void on(const msg::PeekOutput& message, Now now);
   void on(const msg::NoticeAck& message, Now now);
+  void on(const msg::MeasureEvery& message, Now now);
   bool take_in(const msg::Run& run);
   [[nodiscard]] std::vector<msg::Hello> make_hello(Now now);
   void send_returned(uint64_t retract, std::vector<Attempt> attempts);
@@ -119,6 +120,7 @@ struct Worker::State {
   // on_timer.cc
   void on_timer(Now now);
   void end_if_idle(Now now);
+  void tell_measurements(Now now);
   [[nodiscard]] bool ends_when_idle() const;
   void on_task_limits(Now now);
   void return_what_outlives_us(Now now);
@@ -192,6 +194,8 @@ struct Worker::State {
   std::vector<Attempt> unasked_returns;
   TimePoint next_retract_check;
   std::optional<TimePoint> idle_since;
+  std::optional<Duration> measure_interval;  // of the configuration, or as the server said in this session
+  TimePoint next_measurement{};
 
   Phase phase = Phase::kServing;
   Ending ending;

@@ -19,7 +19,8 @@ Worker::State::State(WorkerOptions given, WorkerPorts p, Now start)
               options.config.manager != ManagerKind::kNone, start.mono),
       output_session(p.connector, p.random, p.output),
       pool(options.config.resources),
-      next_retract_check(start.mono + options.config.retract_check_interval) {}
+      next_retract_check(start.mono + options.config.retract_check_interval),
+      measure_interval(options.config.overview_interval) {}
 
 Worker::Worker(WorkerOptions options, WorkerPorts ports, Now start)
     : state_(std::make_unique<State>(std::move(options), ports, start)) {}

@@ -79,7 +79,7 @@ void Machine::power_on() {
     });
   };
   worker_ = std::make_unique<Worker>(
-      options, WorkerPorts{*connector_, *processes_, *output_, *peek_, *random_, notices_},
+      options, WorkerPorts{*connector_, *processes_, *output_, *peek_, *random_, notices_, meter_},
       clock_.at(world_.now()));
   wake(world_.now());
   world_.note("on", index_, life_);

@@ -10,6 +10,7 @@
 #include "hq/base/random.h"
 #include "hq/worker/worker.h"
 #include "sim/output.h"
+#include "support/fake_meter.h"
 #include "support/fake_notices.h"
 #include "support/fake_peek.h"
 #include "support/fake_process.h"
@@ -101,6 +102,7 @@ class Machine {
   std::unique_ptr<SimOutput> output_;
   std::unique_ptr<test::FakePeek> peek_;
   test::FakeNotices notices_;
+  test::FakeMeter meter_;
   std::unique_ptr<Worker> worker_;
   std::optional<Worker::Registration> registration_;
   std::map<LaunchId, Fate> fates_;

@@ -115,6 +115,15 @@ msg::JobDetail job_detail() {
   return out;
 }
 
+HardwareOverview overview() {
+  HardwareOverview out;
+  out.cpu_percent = {0, 12.5, 100};
+  out.memory = {68'719'476'736, 4'096};
+  out.network = {1, 2, 3, 4, 5, 6};
+  out.nvidia = {{"00000000:3B:00.0", 87, 12.5}};
+  return out;
+}
+
 msg::WorkerDetail worker_detail() {
   msg::WorkerDetail out;
   out.id = WorkerId(3);
@@ -130,6 +139,7 @@ msg::WorkerDetail worker_detail() {
   out.last_lines = {"first", "l\xc3\xa4st"};
   Suspicion facts{kThen + 40s, JobId(12), {11, 12, 1, 300}, -17.25, TaskId(7), "exit code 1", 9, 8};
   out.suspicion = msg::WorkerSuspicion{facts, "11 of its 12 tasks failed", true};
+  out.overview = overview();
   return out;
 }
 
@@ -287,7 +297,7 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"list_jobs", msg::ListJobs{}},
       {"flush_journal", msg::FlushJournal{}},
       {"prune_journal", msg::PruneJournal{}},
-      {"follow_events", msg::FollowEvents{true, "Ab3dE6", 70'000}},
+      {"follow_events", msg::FollowEvents{true, "Ab3dE6", 70'000, true}},
       {"get_jobs", msg::GetJobs{of_ids(), msg::GetJobs::Tasks::kAll, ids(), {TaskState::kFailed}, false}},
       {"wait_jobs", msg::WaitJobs{all, true, true, true}},
       {"list_workers", msg::ListWorkers{true}},
@@ -327,6 +337,7 @@ std::vector<Sample<msg::ClientReply>> replies() {
       {"output_piece",
        msg::OutputPiece{TaskState::kRunning, InstanceId(1), true, true, 70'000, 70'005, "hello", 0}},
       {"task_explanation", task_explanation()},
+      {"worker_overview", msg::WorkerOverview{WorkerId(5), overview(), kThen}},
       {"task_notice",
        msg::TaskNotice{JobId(12), TaskId(3), InstanceId(1), WorkerId(5), "half \xff done", kThen}},
   };
@@ -347,6 +358,7 @@ std::vector<Sample<msg::FromWorker>> from_worker() {
       {"output_data",
        msg::OutputData{9, JobId(12), JobUid(0x1122334455667788), "/scratch/ann/log", "records"}},
       {"output_peeked", msg::OutputPeeked{6, 70'000, 70'005, "hello", 0}},
+      {"measured", msg::Measured{overview()}},
       {"notice", msg::Notice{8, JobId(12), TaskId(3), InstanceId(1), "half \xff done"}},
   };
 }
@@ -369,6 +381,7 @@ std::vector<Sample<msg::ToWorker>> to_worker() {
       {"peek_output", msg::PeekOutput{6, 1, "/scratch/ann/stream", "a1B2c3", JobId(12), TaskId(3),
                                       InstanceId(1), 1, 70'000, false, 65'536}},
       {"notice_ack", msg::NoticeAck{8}},
+      {"measure_every", msg::MeasureEvery{2s}},
   };
 }
 

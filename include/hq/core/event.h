@@ -10,6 +10,7 @@
 
 #include "hq/base/clock.h"
 #include "hq/core/failure.h"
+#include "hq/core/hardware_overview.h"
 #include "hq/core/id_ranges.h"
 #include "hq/core/ids.h"
 #include "hq/core/task.h"
@@ -41,6 +42,12 @@ struct WorkerLost {
 // What ran on a lost worker has ended by now: what was held because of it is ready.
 struct WorkerFenced {
   WorkerId worker;
+};
+
+// How busy a worker's machine was; told by workers that were asked for it with --overview-interval.
+struct WorkerMeasured {
+  WorkerId worker;
+  std::shared_ptr<const HardwareOverview> overview;
 };
 
 // A job of its own (closed at once), or more tasks for an open job.
@@ -146,7 +153,7 @@ struct TasksEnded {
 using Event =
     std::variant<ServerStarted, ServerStopped, WorkerConnected, WorkerLost, WorkerFenced, JobSubmitted,
                  JobOpened, JobClosed, JobCanceled, JobAborted, TasksAborted, JobForgotten, TasksAssigned,
-                 TasksReturned, TasksReclaimed, TasksStarted, TasksEnded>;
+                 TasksReturned, TasksReclaimed, TasksStarted, TasksEnded, WorkerMeasured>;
 
 struct Record {
   WallTime time;

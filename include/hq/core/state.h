@@ -103,6 +103,7 @@ class State {
   void on(const WorkerConnected&, WallTime, Effects&);
   void on(const WorkerLost&, WallTime, Effects&);
   void on(const WorkerFenced&, WallTime, Effects&);
+  void on(const WorkerMeasured&, WallTime, Effects&) {}  // of no consequence
   void on(const JobSubmitted&, WallTime, Effects&);
   void on(const JobOpened&, WallTime, Effects&);
   void on(const JobClosed&, WallTime, Effects&);
@@ -121,6 +122,7 @@ class State {
   [[nodiscard]] const char* why_not(const WorkerConnected&) const;
   [[nodiscard]] const char* why_not(const WorkerLost&) const;
   [[nodiscard]] const char* why_not(const WorkerFenced&) const;
+  [[nodiscard]] const char* why_not(const WorkerMeasured&) const;
   [[nodiscard]] const char* why_not(const JobSubmitted&) const;
   [[nodiscard]] const char* why_not(const JobOpened&) const;
   [[nodiscard]] const char* why_not(const JobClosed&) const;

@@ -18,6 +18,7 @@
 #include "hq/base/clock.h"
 #include "hq/core/conditions.h"
 #include "hq/core/failure.h"
+#include "hq/core/hardware_overview.h"
 #include "hq/core/id_ranges.h"
 #include "hq/core/ids.h"
 #include "hq/core/suspicion.h"
@@ -158,6 +159,9 @@ struct FollowEvents {
   // Of the server whose events the client has seen up to `after`; "" = of any. Another server refuses.
   std::string server_uid;
   uint64_t after = 0;  // only events of higher numbers
+  // With a WorkerOverview every two seconds of each worker that does not measure by itself; with `live`. What
+  // those that do tell is among the events.
+  bool overviews = false;
   friend bool operator==(const FollowEvents&, const FollowEvents&) = default;
 };
 
@@ -341,11 +345,18 @@ struct WorkerDetail {
   std::optional<WallTime> last_task_time;
   uint64_t assigned_tasks = 0;  // placed or running; not the backlog
   uint64_t running_tasks = 0;
-  bool reserved = false;                // kept free for a multi-node task that waits
-  std::optional<bool> main_node;        // has a multi-node task, and runs its program or not
-  std::vector<std::string> last_lines;  // of a worker that ended with a cause
   std::optional<WorkerSuspicion> suspicion;
+  bool reserved = false;                     // kept free for a multi-node task that waits
+  std::optional<bool> main_node;             // has a multi-node task, and runs its program or not
+  std::vector<std::string> last_lines;       // of a worker that ended with a cause
+  std::optional<HardwareOverview> overview;  // the newest, of a worker that is there (GetWorkers only)
   friend bool operator==(const WorkerDetail&, const WorkerDetail&) = default;
+};
+struct WorkerOverview {
+  WorkerId worker;
+  HardwareOverview overview;
+  WallTime at;
+  friend bool operator==(const WorkerOverview&, const WorkerOverview&) = default;
 };
 struct WorkerList {
   std::vector<WorkerDetail> workers;  // ascending; paged: more follow until End
@@ -388,6 +399,6 @@ struct EventBlock {
 using ClientReply =
     std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage, TaskPage,
                  JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound,
-                 OutputPiece, TaskExplanation, EventBlock, TaskNotice>;
+                 OutputPiece, TaskExplanation, EventBlock, TaskNotice, WorkerOverview>;
 
 }  // namespace hq::msg

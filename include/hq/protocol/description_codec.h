@@ -11,6 +11,8 @@ namespace hq {
 
 [[nodiscard]] Bytes encode_submit(const SubmitDescription& submit);
 [[nodiscard]] Result<SubmitDescription> decode_submit(BytesView bytes);
+[[nodiscard]] Bytes encode_overview(const HardwareOverview& overview);
+[[nodiscard]] Result<HardwareOverview> decode_overview(BytesView bytes);
 [[nodiscard]] Bytes encode_worker_config(const WorkerConfig& config);
 [[nodiscard]] Result<WorkerConfig> decode_worker_config(BytesView bytes);
 

@@ -15,6 +15,7 @@
 #include "hq/base/bytes.h"
 #include "hq/base/clock.h"
 #include "hq/core/failure.h"
+#include "hq/core/hardware_overview.h"
 #include "hq/core/id_ranges.h"
 #include "hq/core/ids.h"
 #include "hq/core/task.h"
@@ -153,8 +154,14 @@ struct Notice {
   friend bool operator==(const Notice&, const Notice&) = default;
 };
 
-using FromWorker =
-    std::variant<Hello, Report, Returned, Heartbeat, Goodbye, OutputHello, OutputData, OutputPeeked, Notice>;
+// How busy the machine is: each overview interval of the configuration, or as MeasureEvery says.
+struct Measured {
+  HardwareOverview overview;
+  friend bool operator==(const Measured&, const Measured&) = default;
+};
+
+using FromWorker = std::variant<Hello, Report, Returned, Heartbeat, Goodbye, OutputHello, OutputData,
+                                OutputPeeked, Notice, Measured>;
 
 // --- server to worker ----------------------------------------------------------------------------------
 
@@ -298,8 +305,14 @@ struct NoticeAck {
   friend bool operator==(const NoticeAck&, const NoticeAck&) = default;
 };
 
+// For a worker without an overview interval of its own, until the end of the session.
+struct MeasureEvery {
+  Duration interval{0};  // 0: no more
+  friend bool operator==(const MeasureEvery&, const MeasureEvery&) = default;
+};
+
 using ToWorker =
     std::variant<Welcome, Refused, HelloPlease, Define, Undefine, RunTasks, Retract, CancelTasks, Ack,
-                 HeartbeatAck, StopWorker, OutputWelcome, OutputKept, PeekOutput, NoticeAck>;
+                 HeartbeatAck, StopWorker, OutputWelcome, OutputKept, PeekOutput, NoticeAck, MeasureEvery>;
 
 }  // namespace hq::msg

@@ -20,6 +20,7 @@
 #include "hq/base/result.h"
 #include "hq/core/ids.h"
 #include "hq/core/worker_config.h"
+#include "hq/os/hardware_meter.h"
 #include "hq/os/local_notices.h"
 #include "hq/os/process.h"
 #include "hq/stream/output_peek.h"
@@ -54,6 +55,7 @@ struct WorkerPorts {
   OutputPeek& peek;
   Random& random;
   LocalNotices& notices;
+  HardwareMeter& meter;
 };
 
 class Worker {

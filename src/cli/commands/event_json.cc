@@ -166,6 +166,10 @@ void write_raw_config(JsonWriter& json, const WorkerConfig& config) {
   json.begin_object();
   json.key("gpu_families");
   json.begin_array();
+  for (const ResourceItem& item : config.resources.items) {
+    if (item.name == kAmdGpus) json.value("Amd");
+    if (item.name == kNvidiaGpus) json.value("Nvidia");
+  }
   json.end_array();
   json.key("send_interval");
   write_duration(json, config.overview_interval);
@@ -177,6 +181,58 @@ void write_raw_config(JsonWriter& json, const WorkerConfig& config) {
   json.key("time_limit");
   write_duration(json, config.time_limit);
   json.member("work_dir", config.work_dir);
+  json.end_object();
+}
+
+namespace {
+
+void write_gpus(JsonWriter& json, const std::optional<std::vector<GpuUsage>>& gpus) {
+  if (!gpus) return json.null();
+  json.begin_object();
+  json.key("gpus");
+  json.begin_array();
+  for (const GpuUsage& gpu : *gpus) {
+    json.begin_object();
+    json.member("id", gpu.id);
+    json.member("mem_usage", gpu.memory_percent);
+    json.member("processor_usage", gpu.processor_percent);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
+}  // namespace
+
+void write_overview(JsonWriter& json, const HardwareOverview& overview, WallTime time) {
+  json.begin_object();
+  json.key("amd_gpus");
+  write_gpus(json, overview.amd);
+  json.key("cpu_usage");
+  json.begin_object();
+  json.key("cpu_per_core_percent_usage");
+  json.begin_array();
+  for (const double percent : overview.cpu_percent) json.value(percent);
+  json.end_array();
+  json.end_object();
+  json.key("memory_usage");
+  json.begin_object();
+  json.member("free", overview.memory.free);
+  json.member("total", overview.memory.total);
+  json.end_object();
+  json.key("network_usage");
+  json.begin_object();
+  const NetworkUsage& network = overview.network;
+  json.member("rx_bytes", network.rx_bytes);
+  json.member("rx_errors", network.rx_errors);
+  json.member("rx_packets", network.rx_packets);
+  json.member("tx_bytes", network.tx_bytes);
+  json.member("tx_errors", network.tx_errors);
+  json.member("tx_packets", network.tx_packets);
+  json.end_object();
+  json.key("nvidia_gpus");
+  write_gpus(json, overview.nvidia);
+  json.member("timestamp", time.ns / 1'000'000'000);
   json.end_object();
 }
 

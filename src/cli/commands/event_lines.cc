@@ -272,6 +272,18 @@ void EventLines::after(const WorkerLost& e, WallTime time) {
   });
 }
 
+void EventLines::after(const WorkerMeasured& e, WallTime time) {
+  line(time, [&](JsonWriter& json) {
+    json.key("hw-state");
+    json.begin_object();
+    json.key("state");
+    write_overview(json, *e.overview, time);
+    json.end_object();
+    json.member("id", e.worker.value);
+    json.member("type", "worker-overview");
+  });
+}
+
 void EventLines::after(const JobSubmitted& e, WallTime time) {
   line(time, [&](JsonWriter& json) {
     json.member("closed_job", !e.attach);

@@ -40,6 +40,7 @@ class EventLines {
   void after(const ServerStopped& e, WallTime time);
   void after(const WorkerConnected& e, WallTime time);
   void after(const WorkerLost& e, WallTime time);
+  void after(const WorkerMeasured& e, WallTime time);
   void after(const JobSubmitted& e, WallTime time);
   void after(const JobOpened& e, WallTime time);
   void after(const JobClosed& e, WallTime time);

@@ -47,6 +47,11 @@ class EventPrinting {
   Result<void> follow(Client& client, bool live) {
     const msg::FollowEvents request{.live = live, .server_uid = {}, .after = told_};
     auto ended = client.call_each(request, [&](msg::ClientReply&& reply) -> Result<void> {
+      if (const auto* notice = std::get_if<msg::TaskNotice>(&reply)) {
+        lines_.take(*notice);
+        printing_.flush();
+        return {};
+      }
       const auto* block = std::get_if<msg::EventBlock>(&reply);
       if (block == nullptr) return Error("The server answered with an unexpected message");
       auto records = decode_events(block->records);
@@ -65,11 +70,6 @@ class EventPrinting {
   EventLines lines_{[this](std::string_view text) { printing_.add(text); }};
   uint64_t told_ = 0;  // number of the last event that was printed
 };
-    if (const auto* notice = std::get_if<msg::TaskNotice>(&reply)) {
-      lines.take(*notice);
-      printing.flush();
-      return {};
-    }
 
 int make_database(const JournalExportOptions& options, Output& output) {
   if (options.output.empty())

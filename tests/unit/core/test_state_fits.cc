@@ -40,6 +40,7 @@ class RandomEvents {
       case 8:
         return TasksReturned{worker(), {{{job(), task()}, instance()}, {{job(), task()}, instance()}}};
       case 9:
+        if (random_.chance(0.5)) return WorkerMeasured{worker(), std::make_shared<HardwareOverview>()};
         return WorkerFenced{worker()};
       case 10:
         return TasksStarted{worker(), {{{job(), task()}, instance(), variant(), {}}}};

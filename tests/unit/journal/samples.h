@@ -40,6 +40,9 @@ inline std::vector<Event> one_of_each() {
                       std::make_shared<const WorkerConfig>(config)},
       WorkerLost{WorkerId(1), LossReason::kTimeLimitReached, true},
       WorkerFenced{WorkerId(1)},
+      WorkerMeasured{WorkerId(1),
+                     std::make_shared<const HardwareOverview>(HardwareOverview{
+                         {12.5, 100}, {1000, 10}, {1, 2, 3, 4, 5, 6}, {}, {{{"0000:03", 1, 2}}}})},
       JobSubmitted{JobId(1), JobUid(77), true, "a name", 0,
                    std::make_shared<const SubmitDescription>(std::move(submit))},
       JobSubmitted{JobId(2), JobUid(78), false, "", std::nullopt,

@@ -45,6 +45,9 @@ bool same_event(const WorkerLost& a, const WorkerLost& b) {
 bool same_event(const WorkerFenced& a, const WorkerFenced& b) {
   return a.worker == b.worker;
 }
+bool same_event(const WorkerMeasured& a, const WorkerMeasured& b) {
+  return a.worker == b.worker && *a.overview == *b.overview;
+}
 bool same_event(const JobSubmitted& a, const JobSubmitted& b) {
   return a.job == b.job && a.uid == b.uid && a.attach == b.attach && a.name == b.name &&
          a.max_fails == b.max_fails && *a.submit == *b.submit;

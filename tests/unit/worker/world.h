@@ -17,6 +17,7 @@
 #include "hq/core/text/placeholders.h"
 #include "hq/protocol/worker_codec.h"
 #include "hq/worker/worker.h"
+#include "support/fake_meter.h"
 #include "support/fake_notices.h"
 #include "support/fake_output.h"
 #include "support/fake_peek.h"
@@ -221,6 +222,7 @@ struct World {
   test::FakeOutput output;
   test::FakePeek peek;
   test::FakeNotices notices;
+  test::FakeMeter meter;
   SeededRandom random{7};
   Now now{TimePoint(1000s), WallTime{}};
   std::optional<Duration> fence;
@@ -246,8 +248,8 @@ struct World {
   ~World() { launcher.closing = true; }
 
   void start() {
-    worker =
-        std::make_unique<Worker>(options, WorkerPorts{network, launcher, output, peek, random, notices}, now);
+    worker = std::make_unique<Worker>(
+        options, WorkerPorts{network, launcher, output, peek, random, notices, meter}, now);
     turn();
   }
   void turn() {
