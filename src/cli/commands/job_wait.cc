@@ -4,6 +4,7 @@
 #include "cli/commands/answers.h"
 #include "cli/commands/job_commands.h"
 #include "cli/commands/job_printers.h"
+#include "cli/commands/live_line.h"
 #include "cli/commands/selection.h"
 #include "cli/commands/waiting.h"
 #include "cli/output/progress_bar.h"
@@ -27,36 +28,75 @@ void draw(const msg::JobProgress& progress, Output& output) {
 
 }  // namespace
 
-Result<void> wait_for_jobs(Follower& follower, const msg::Selection& jobs, bool without_close) {
-  while (true) {
-    auto done =
-        follower.client().call<msg::WaitFinished>(msg::WaitJobs{jobs, without_close, /*progress=*/false});
-    if (done) return {};
-    if (!follower.come_back()) return done.error();
-  }
-}
-
 namespace {
 
-Result<void> listen(Client& client, const msg::WaitJobs& request, const NotifyCallback& callback) {
-  const RequestId id = client.send(request);
-  while (true) {
-    auto reply = client.next(id);
-    if (!reply) return reply.error();
-    if (std::holds_alternative<msg::WaitFinished>(*reply)) return {};
-    const auto* notice = std::get_if<msg::TaskNotice>(&*reply);
-    if (notice == nullptr) return unexpected_answer(*reply);
-    callback.run(*notice);
+// One conversation about the end of jobs; beside it another one tells how far they are, if somebody sees it.
+class Wait {
+ public:
+  Wait(Client& client, const WaitFor& what, const CommandContext& context, Output& output)
+      : client_(client), what_(what), output_(output), line_(context, output) {
+    msg::WaitJobs request{what.jobs, what.without_close};
+    request.notices = what.callback != nullptr;
+    end_ = client.send(request);
+    if (!line_.wanted()) return;
+    request.notices = false;
+    request.progress = true;
+    progress_ = client.send(request);
   }
-}
+
+  Result<void> run() {
+    while (true) {
+      auto reply = next();
+      if (!reply) return reply.error();
+      if (std::holds_alternative<msg::WaitFinished>(*reply)) return {};
+      const auto* notice = std::get_if<msg::TaskNotice>(&*reply);
+      if (notice == nullptr || what_.callback == nullptr) return unexpected_answer(*reply);
+      line_.erase();
+      what_.callback->run(*notice);
+    }
+  }
+
+ private:
+  Result<msg::ClientReply> next() {
+    while (true) {
+      auto reply = client_.next_until(end_, line_.due());
+      if (!reply) return reply.error();
+      if (*reply) return std::move(**reply);
+      if (auto shown = show(); !shown) return shown.error();
+    }
+  }
+  // The newest of what has come.
+  Result<void> show() {
+    while (progress_) {
+      auto reply = client_.next_until(*progress_, TimePoint::min());
+      if (!reply) return reply.error();
+      if (!*reply) break;
+      if (const auto* progress = std::get_if<msg::JobProgress>(&**reply)) {
+        newest_ = *progress;
+      } else {
+        progress_.reset();
+      }
+    }
+    line_.draw(
+        progress_text(counts_of(newest_.counts), newest_.jobs_done, newest_.jobs_total, output_.style()));
+    return {};
+  }
+
+  Client& client_;
+  const WaitFor& what_;
+  Output& output_;
+  LiveLine line_;
+  RequestId end_;
+  std::optional<RequestId> progress_;  // while it may tell more
+  msg::JobProgress newest_;
+};
 
 }  // namespace
 
-Result<void> wait_and_listen(Follower& follower, const msg::Selection& jobs, const NotifyCallback& callback) {
-  msg::WaitJobs request{jobs};
-  request.notices = true;
+Result<void> wait_for_jobs(Follower& follower, const WaitFor& what, const CommandContext& context,
+                           Output& output) {
   while (true) {
-    auto done = listen(follower.client(), request, callback);
+    auto done = Wait(follower.client(), what, context, output).run();
     if (done || !follower.come_back()) return done;
   }
 }
@@ -113,7 +153,8 @@ int run_job_wait(const JobWaitOptions& options, const CommandContext& context, O
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
   Follower follower(context, std::move(*client));
-  auto waited = wait_for_jobs(follower, selection_of(options.selector), options.without_close);
+  auto waited =
+      wait_for_jobs(follower, {selection_of(options.selector), options.without_close}, context, output);
   if (!waited) return output.print_error(waited.error());
   return output.finish();
 }

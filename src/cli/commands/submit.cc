@@ -92,11 +92,11 @@ int run_submit(const SubmitOptions& options, const CommandContext& context, Outp
   if (!options.wait && !options.progress) return output.finish();
   Result<void> waited;
   Follower follower(context, std::move(*client));
-  const msg::Selection job = selection_of(submitted->job);
-  if (options.wait && options.on_notify) {
-    waited = wait_and_listen(follower, job, NotifyCallback(*options.on_notify, context));
-  } else if (options.wait) {
-    waited = wait_for_jobs(follower, job, /*without_close=*/false);
+  if (options.wait) {
+    std::optional<NotifyCallback> callback;
+    if (options.on_notify) callback.emplace(*options.on_notify, context);
+    waited = wait_for_jobs(follower, {selection_of(submitted->job), false, callback ? &*callback : nullptr},
+                           context, output);
   }
   if (options.progress) waited = show_progress_of_submitted(follower, submitted->job, output);
   if (!waited) return output.print_error(waited.error());

@@ -9,11 +9,15 @@
 
 namespace hq::cli {
 
-// Returns when all of them are done (and closed, unless `without_close`).
-[[nodiscard]] Result<void> wait_for_jobs(Follower& follower, const msg::Selection& jobs, bool without_close);
-// The same, and whatever their tasks say meanwhile is given to `callback`.
-[[nodiscard]] Result<void> wait_and_listen(Follower& follower, const msg::Selection& jobs,
-                                           const NotifyCallback& callback);
+struct WaitFor {
+  msg::Selection jobs;
+  bool without_close = false;
+  const NotifyCallback* callback = nullptr;  // gets whatever their tasks say meanwhile
+};
+// Returns when all of them are done (and closed, unless `without_close`). On a terminal a line shows how far
+// they are.
+[[nodiscard]] Result<void> wait_for_jobs(Follower& follower, const WaitFor& what,
+                                         const CommandContext& context, Output& output);
 // The same for a job that was submitted just now, with the progress line.
 [[nodiscard]] Result<void> show_progress_of_submitted(Follower& follower, JobId job, Output& output);
 

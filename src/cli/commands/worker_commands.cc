@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cli/commands/live_line.h"
 #include "cli/commands/selection.h"
 #include "cli/commands/service_commands.h"
 #include "cli/commands/show_worker.h"
@@ -135,10 +136,13 @@ int run_worker_wait(const WorkerWaitOptions& options, const CommandContext& cont
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
   Duration pause = kFirstPause;
+  LiveLine line(context, output);
   while (true) {
     auto online = ask_workers(*client, msg::ListWorkers{});
     if (!online) return output.print_error(online.error());
     if (online->workers.size() >= options.count) return output.finish();
+    if (const auto due = line.due(); due && *due <= context.clock->now().mono)
+      line.draw(fmt::format("{} of {} workers", online->workers.size(), options.count));
     // Stays on the line, so that the end of the server shows at once.
     if (auto stayed = client->stay_until(context.clock->now().mono + pause); !stayed) {
       return output.print_error(stayed.error());

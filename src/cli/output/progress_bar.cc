@@ -57,7 +57,7 @@ std::string progress_cell(const StateCounts& counts, const Style& style) {
   return out;
 }
 
-std::string progress_line(const StateCounts& counts, uint64_t ended_jobs, uint64_t all_jobs,
+std::string progress_text(const StateCounts& counts, uint64_t ended_jobs, uint64_t all_jobs,
                           const Style& style) {
   std::string parts;
   for (const Segment& s : {segment(counts.running, "RUNNING"), segment(counts.finished, "FINISHED"),
@@ -67,8 +67,13 @@ std::string progress_line(const StateCounts& counts, uint64_t ended_jobs, uint64
     if (!parts.empty()) parts += ' ';
     parts += fmt::format("{} {}", s.count, style.paint(s.color, s.name));
   }
-  return fmt::format("{}{} {}/{} jobs, {}/{} tasks {}", kEraseLine, progress_bar(counts, style.text()),
-                     ended_jobs, all_jobs, counts.ended(), counts.total(), parts);
+  return fmt::format("{} {}/{} jobs, {}/{} tasks {}", progress_bar(counts, style.text()), ended_jobs,
+                     all_jobs, counts.ended(), counts.total(), parts);
+}
+
+std::string progress_line(const StateCounts& counts, uint64_t ended_jobs, uint64_t all_jobs,
+                          const Style& style) {
+  return std::string(kEraseLine) + progress_text(counts, ended_jobs, all_jobs, style);
 }
 
 }  // namespace hq::cli

@@ -28,6 +28,9 @@ struct StateCounts {
 // The bar and below it one line per state that occurs: the State row of a job with several tasks.
 [[nodiscard]] std::string progress_cell(const StateCounts& counts, const Style& style);
 
+// How far jobs are, in one line without its end.
+[[nodiscard]] std::string progress_text(const StateCounts& counts, uint64_t ended_jobs, uint64_t all_jobs,
+                                        const Style& style);
 // One redraw of the progress line; it begins by erasing the earlier one and has no line end.
 [[nodiscard]] std::string progress_line(const StateCounts& counts, uint64_t ended_jobs, uint64_t all_jobs,
                                         const Style& style);
