@@ -83,9 +83,15 @@ hq::ManagerChoice manager_choice(const WorkerStartOptions& options) {
   return hq::ManagerChoice::kDetect;
 }
 
-// Everything a worker says of itself, except its work directory.
-Result<WorkerConfig> make_config(const WorkerStartOptions& options) {
-  WorkerConfig config;
+struct OwnConfig {
+  WorkerConfig said;                 // what the worker says of itself
+  std::optional<Duration> walltime;  // that the batch system leaves us
+};
+
+// Everything except the work directory.
+Result<OwnConfig> make_config(const WorkerStartOptions& options) {
+  OwnConfig own;
+  WorkerConfig& config = own.said;
   if (options.hostname) {
     config.hostname = *options.hostname;
   } else {
@@ -124,14 +130,15 @@ Result<WorkerConfig> make_config(const WorkerStartOptions& options) {
   }
   config.idle_timeout = shared.idle_timeout;
   config.time_limit = options.time_limit;
-  if (!config.time_limit && facts) config.time_limit = facts->remaining;
+  if (facts) own.walltime = facts->remaining;
+  if (!config.time_limit) config.time_limit = own.walltime;
   config.retract_check_interval = options.retract_check_interval.value_or(30s);
   config.on_server_lost = on_server_lost_of(shared);
   config.min_utilization = double{shared.min_utilization.value_or(0.0F)};
   config.pid = uint32_t(getpid());
   config.listen_address = config.hostname + ":0";  // nothing listens; the original's field stays there
   if (auto boot = boot_id(machine)) config.boot_id = *boot;
-  return config;
+  return own;
 }
 
 // Two pipes for each streamed task, and a few descriptors for all else.
@@ -176,8 +183,9 @@ std::string log_path(const std::string& server_dir, const WorkerConfig& config, 
 Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
                  ProcessStartState start_state, Output& output) {
   log::info(std::string("HyperQueue ") + HQ_VERSION);
-  auto config = make_config(options);
-  if (!config) return config.error();
+  auto own = make_config(options);
+  if (!own) return own.error();
+  WorkerConfig* const config = &own->said;
   log::info("Starting hyperqueue worker");
   const ServerDir dir = server_dir_of(global);
   auto record = load_worker_access(dir, running_version());
@@ -220,6 +228,7 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   auto connector = (*transport)->make_connector(std::move(connect));
   WorkerOptions worker_options;
   worker_options.config = *config;
+  worker_options.walltime = own->walltime;
   std::error_code ignored;
   worker_options.work_dir = std::filesystem::absolute(work_dir.path, ignored);
   worker_options.version = HQ_VERSION;

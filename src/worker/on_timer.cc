@@ -9,6 +9,8 @@ namespace hq {
 namespace {
 
 constexpr Duration kStuckCheck = 100ms;
+// Stopping takes tasks a second, or five if they hang; the goodbye a little more.
+constexpr Duration kBeforeWalltime = 10s;
 constexpr Duration kShortestMeasure = 100ms;  // whatever the server says
 // The socket says when it takes more; this is for the case that nobody listens.
 constexpr Duration kRetrySend = 20ms;
@@ -17,8 +19,7 @@ constexpr Duration kRetrySend = 20ms;
 
 void Worker::State::on_timer(Now now) {
   session.on_timer(now);
-  if (phase == Phase::kServing && options.config.time_limit &&
-      now.mono >= born + *options.config.time_limit) {
+  if (const auto end = known_end(); phase == Phase::kServing && end && now.mono >= *end) {
     log::info("Time limit reached");
     begin_stopping(
         now, {0, std::nullopt, msg::Goodbye{msg::Goodbye::Reason::kTimeLimit, "Time limit reached", {}}});
@@ -31,6 +32,18 @@ void Worker::State::on_timer(Now now) {
     return_what_outlives_us(now);
   }
   if (phase == Phase::kServing) free_stuck_successors(now);
+}
+
+// What the batch system does at its end is no grace for anybody: by then our tasks have been stopped, their
+// ends reported and our goodbye said.
+std::optional<TimePoint> Worker::State::known_end() const {
+  std::optional<TimePoint> end;
+  if (options.config.time_limit) end = born + *options.config.time_limit;
+  if (options.walltime) {
+    const Duration early = std::min(kBeforeWalltime, *options.walltime / 10);
+    end = std::min(end.value_or(TimePoint::max()), born + *options.walltime - early);
+  }
+  return end;
 }
 
 // The server ends idle workers; while it is away we do so ourselves, unless it has results to hear of.
@@ -118,10 +131,8 @@ std::optional<TimePoint> Worker::State::next_deadline(Now now) const {
     case Phase::kServing:
       at(fence);
       if (measure_interval && session.welcomed()) at(next_measurement);
-      if (options.config.time_limit) {
-        at(born + *options.config.time_limit);
-        if (waiting() > 0) at(next_retract_check);
-      }
+      at(known_end());
+      if (options.config.time_limit && waiting() > 0) at(next_retract_check);
       if (launches.handed() > 0) at(now.mono + kStuckCheck);
       if (ends_when_idle()) at(*idle_since + *options.config.idle_timeout);
       break;

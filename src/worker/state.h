@@ -122,6 +122,7 @@ struct Worker::State {
   void end_if_idle(Now now);
   void tell_measurements(Now now);
   [[nodiscard]] bool ends_when_idle() const;
+  [[nodiscard]] std::optional<TimePoint> known_end() const;
   void on_task_limits(Now now);
   void return_what_outlives_us(Now now);
   void free_stuck_successors(Now now);

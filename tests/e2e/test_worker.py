@@ -1,4 +1,5 @@
 """hq worker: start with many options, lists, tables, how workers end, what the hardware is."""
+import json
 import shutil
 import signal
 
@@ -174,3 +175,38 @@ def test_deploy_ssh_looks_at_the_options_of_the_workers_first(hq):
     assert "invalid value 'x' for '--cpus <CPUS>'" in bad.stderr
     assert "--on-server-lost" in help.stdout
     assert "The provided hostname is empty" in empty.stderr
+
+
+def test_a_worker_tells_how_busy_its_machine_is(hq):
+    hq.start_server("--journal=journal")
+    hq.start_worker("--cpus=1", "--overview-interval=100ms")
+    hq.start_worker("--cpus=1")
+
+    def overviews():
+        events = [json.loads(line)["event"] for line in hq.command(["journal", "replay"]).stdout.splitlines()]
+        return [event for event in events if event["type"] == "worker-overview"]
+
+    event = wait_until(lambda: overviews()[1:], "the worker has told twice")[0]
+    assert event["id"] == 1
+    state = event["hw-state"]["state"]
+    assert sorted(state) == ["amd_gpus", "cpu_usage", "memory_usage", "network_usage", "nvidia_gpus", "timestamp"]
+    assert all(0 <= percent <= 100 for percent in state["cpu_usage"]["cpu_per_core_percent_usage"])
+    assert state["memory_usage"]["total"] >= state["memory_usage"]["free"] > 0
+    assert state["nvidia_gpus"] is None
+    assert all(event["id"] == 1 for event in overviews())
+
+
+def test_before_the_walltime_is_over_tasks_are_stopped_and_wait_again(hq):
+    hq.start_server()
+    scontrol = hq.bin / "scontrol"
+    scontrol.write_text("#!/bin/sh\necho 'JobId=77 JobName=x RunTime=00:00:00 TimeLimit=00:00:04'\n")
+    scontrol.chmod(0o755)
+    before = hq.workers()
+    worker = hq.start("hq worker start --cpus=1 --detect-resources=none --time-limit=1h", env={"SLURM_JOB_ID": "77"})
+    hq.await_worker(worker, before)
+    hq.start("hq submit --stdout=out -- bash -c 'trap \"echo warned; exit 1\" INT; for i in $(seq 1000); do sleep 0.05; done'")
+
+    assert worker.wait() == 0
+    assert (hq.cwd / "out").read_text() == "warned\n"
+    assert hq.command(["job", "list", "--all", "--output-mode=quiet"]).stdout == "1 WAITING\n"
+    assert hq.command(["worker", "info", "1"]).fields["State"] == "TIME LIMIT REACHED"

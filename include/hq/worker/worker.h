@@ -33,7 +33,9 @@ struct WorkerOptions {
   WorkerConfig config;   // normalised; work_dir as it is shown to people
   std::string work_dir;  // absolute
   std::string version;
-  std::string executable;     // what tasks see as HQ
+  std::string executable;  // what tasks see as HQ
+  // When the batch system ends us, counted from our start; tasks are stopped in good time before.
+  std::optional<Duration> walltime;
   std::string notice_socket;  // where its tasks reach `notices` below; "" = they can't
   // Set for each task, below what the user asked for.
   std::vector<std::pair<std::string, std::string>> task_environment;

@@ -15,6 +15,14 @@ struct Busy : World {
   }
 };
 
+// Time passes with a server that answers.
+void live(World& w, Duration duration) {
+  for (; duration > 0s; duration -= std::min(duration, Duration(4s))) {
+    w.advance(std::min(duration, Duration(4s)));
+    w.answer_heartbeats();
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a stopped worker stops its tasks, says goodbye and exits with 0") {
@@ -104,6 +112,40 @@ TEST_CASE("the time limit counts from the start of the worker") {
   CHECK(w.heard<msg::Goodbye>().reason == msg::Goodbye::Reason::kTimeLimit);
   w.advance(1s);
   CHECK(w.worker->exit_code() == 0);
+}
+
+TEST_CASE("before the batch system ends the worker its tasks are stopped and its goodbye is said") {
+  World w(1);
+  w.options.config.time_limit = 1h;
+  w.options.walltime = 10min;
+  w.register_worker(true, 1h);
+  w.say(task(1).message());
+  w.say(msg::RunTasks{{run(1, 1, 1)}});
+  (void)w.heard<msg::Report>();
+  live(w, 10min - 11s);
+  CHECK(w.launcher.running_tasks() == Ids{1});
+  w.advance(1s);
+  CHECK(w.launcher.processes.at(LaunchId(1)).stops == 1);
+  CHECK(w.heard<msg::Goodbye>().reason == msg::Goodbye::Reason::kTimeLimit);
+}
+
+TEST_CASE("a short walltime loses a tenth of itself, and a time limit before it counts") {
+  World w(1);
+  w.options.walltime = 20s;
+  SUBCASE("walltime") {
+    w.register_worker(true, 1h);
+    live(w, 17900ms);
+    CHECK_FALSE(w.worker->finished());
+    w.advance(200ms);
+  }
+  SUBCASE("time limit") {
+    w.options.config.time_limit = 5s;
+    w.register_worker(true, 1h);
+    live(w, 4900ms);
+    CHECK_FALSE(w.worker->finished());
+    w.advance(200ms);
+  }
+  CHECK(w.heard<msg::Goodbye>().reason == msg::Goodbye::Reason::kTimeLimit);
 }
 
 TEST_CASE("a lost server without a journal ends the tasks and the worker with 1") {
