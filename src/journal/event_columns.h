@@ -16,7 +16,7 @@ namespace hq {
 template <>
 inline constexpr uint64_t kLast<LossReason> = uint64_t(LossReason::kTimeLimitReached);
 template <>
-inline constexpr uint64_t kLast<FailureKind> = uint64_t(FailureKind::kNeverRestart);
+inline constexpr uint64_t kLast<FailureKind> = uint64_t(FailureKind::kMemoryLimit);
 
 // The number of a kind in files; never used for another one.
 template <class E>

@@ -21,7 +21,9 @@ std::string_view key_of(std::string_view variable) {
 }  // namespace
 
 PreparedTemplate::PreparedTemplate(LaunchTemplate base, const std::vector<std::string>& base_environment)
-    : argv_strings_(std::move(base.args)), stdin_data_(std::move(base.stdin_data)) {
+    : memory_limit(base.memory_limit),
+      argv_strings_(std::move(base.args)),
+      stdin_data_(std::move(base.stdin_data)) {
   for (const std::string& arg : argv_strings_) argv_.push_back(writable(arg));
   argv_.push_back(nullptr);
 

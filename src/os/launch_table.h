@@ -28,7 +28,8 @@ class PreparedTemplate {
   [[nodiscard]] const std::vector<char*>& environment() const { return envp_; }  // null at the end
   [[nodiscard]] std::optional<size_t> variable_index(std::string_view key) const;
   [[nodiscard]] const std::vector<const char*>& candidates() const { return candidates_; }
-  size_t good_candidate = 0;  // where the program was found last time
+  const uint64_t memory_limit;  // bytes; 0 = none
+  size_t good_candidate = 0;    // where the program was found last time
 
   // The descriptor that holds the stdin data, -1 when there is none; made at the first call. An errno on
   // failure, after which a later call tries again.
@@ -93,6 +94,7 @@ struct LaunchRecord {
   pid_t pid = 0;
   ProcessEvent exit;  // kCleaningUp: what will be reported
   std::optional<StopPlan> stop;
+  uint64_t memory_exceeded = 0;  // stopped since its processes used that many bytes
 };
 
 // Descendants of a stopped task whose first process has ended.

@@ -142,6 +142,7 @@ void read_event(FieldReader& in, ProcessEvent& e) {
   e.usage.user = Duration(in.get<int64_t>());
   e.usage.system = Duration(in.get<int64_t>());
   in.number(e.usage.max_rss_bytes);
+  in.number(e.memory_exceeded);
   in.text(e.error_file);
   e.error_file_present = in.flag();
   e.error_file_truncated = in.flag();
@@ -159,6 +160,7 @@ void put_define(Bytes& out, TemplateId id, const LaunchTemplate& base) {
   for (const std::string& arg : base.args) frame.text(arg);
   frame.pairs(base.env);
   frame.text(base.stdin_data);
+  frame.number(base.memory_limit);
 }
 
 void put_forget(Bytes& out, TemplateId id) {
@@ -214,6 +216,7 @@ void put_event(Bytes& out, const ProcessEvent& e) {
   frame.number(int64_t{e.usage.user.count()});
   frame.number(int64_t{e.usage.system.count()});
   frame.number(e.usage.max_rss_bytes);
+  frame.number(e.memory_exceeded);
   frame.text(e.error_file);
   frame.number(uint8_t{e.error_file_present});
   frame.number(uint8_t{e.error_file_truncated});
@@ -236,6 +239,7 @@ bool read_command(BytesView frame, Command& out) {
       for (std::string& arg : out.base.args) in.text(arg);
       in.pairs(out.base.env);
       in.text(out.base.stdin_data);
+      in.number(out.base.memory_limit);
       break;
     case Kind::kForget:
       in.number(out.base_id.value);

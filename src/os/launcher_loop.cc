@@ -142,6 +142,7 @@ void LauncherProcess::turn(LoopThread& self, Lock& lock) {
   }
   follow_ended();
   run_stops();
+  look_at_memory();
   spawn_ready(self, lock);
   if (leader_ != &self) return;
   if (purge_ && !worker_gone_ && stopping_.empty() && remains_.empty()) purge_.reset();
@@ -158,6 +159,7 @@ std::optional<TimePoint> LauncherProcess::next_deadline() const {
   consider(fence_at_);
   consider(give_up_at_);
   if (!stopping_.empty() || !remains_.empty()) consider(next_stop());
+  if (!limited_.empty()) consider(next_memory_look_);
   for (const auto& [id, at] : retries_) consider(at);
   return next;
 }

@@ -122,6 +122,10 @@ class LauncherProcess {
   [[nodiscard]] TaskTrace trace_of(const LaunchRecord& record) const;
   [[nodiscard]] std::optional<TimePoint> next_stop() const;
 
+  // --- limits of memory (launcher_memory.cc) ---
+  void look_at_memory();
+  void judge_memory(LaunchRecord& record, const std::vector<ProcessEntry>& members);
+
   [[nodiscard]] TimePoint clock() const;
 
   const pid_t pid_;
@@ -171,6 +175,8 @@ class LauncherProcess {
   std::unordered_map<std::string, unsigned> removals_;           // files being deleted
   std::unordered_map<std::string, std::vector<LaunchId>> held_;  // launches waiting for that
 
+  std::unordered_set<LaunchId> limited_;  // running with a limit of memory
+  TimePoint next_memory_look_{};
   std::unordered_set<LaunchId> stopping_;
   std::vector<Remains> remains_;
   std::vector<Remains> ended_;  // stopped tasks that ended in this turn; who is left is not known yet

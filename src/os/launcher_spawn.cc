@@ -157,6 +157,7 @@ void LauncherProcess::on_spawned(LoopThread& self, LaunchRecord& record, const S
   record.pid = outcome.pid;
   record.started = now_;
   running_[outcome.pid] = &record;
+  if (record.base->memory_limit > 0) limited_.insert(record.request.id);
   left_alone_.numbers.erase(outcome.pid);
   ProcessEvent event;
   event.kind = ProcessEvent::Kind::kStarted;
@@ -208,6 +209,8 @@ void LauncherProcess::on_exit(LaunchRecord& record, int status, const rusage& us
   event.usage.user = duration_of(usage.ru_utime);
   event.usage.system = duration_of(usage.ru_stime);
   event.usage.max_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  event.memory_exceeded = record.memory_exceeded;
+  limited_.erase(record.request.id);
   running_.erase(record.pid);
   if (record.stop) {
     ended_.push_back({trace_of(record), *record.stop});

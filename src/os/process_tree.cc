@@ -213,12 +213,20 @@ bool parse_process_stat(const std::string& text, ProcessEntry& out) {
   const char* at = text.data() + name_end + 3;
   const char* end = text.data() + text.size();
   constexpr int kStartTimeField = 22;
-  for (int field = 4; field <= kStartTimeField; ++field) {
+  constexpr int kRssField = 24;
+  static const auto page_bytes = uint64_t(sysconf(_SC_PAGESIZE));
+  for (int field = 4; field <= kRssField; ++field) {
     while (at < end && *at == ' ') ++at;
-    int64_t value = 0;
-    auto parsed = std::from_chars(at, end, value);
-    if (parsed.ec != std::errc()) return false;
+    uint64_t value = 0;
+    const bool negative = at < end && *at == '-';
+    auto parsed = std::from_chars(at + (negative ? 1 : 0), end, value);
+    if (parsed.ec != std::errc()) {
+      if (field > kStartTimeField) break;  // without its memory it is known all the same
+      return false;
+    }
     at = parsed.ptr;
+    if (negative) value = 0 - value;
+    if (field == kRssField && !negative) out.rss_bytes = value * page_bytes;
     if (field == 4) out.parent = static_cast<pid_t>(value);
     if (field == 5) out.group = static_cast<pid_t>(value);
     if (field == 6) out.session = static_cast<pid_t>(value);
@@ -239,6 +247,19 @@ std::vector<ProcessEntry> list_processes() {
     if (parse_process_stat(stat, entry)) entries.push_back(entry);
   }
   return entries;
+}
+
+// Field "Pss:" of /proc/PID/smaps_rollup, in KiB.
+std::optional<uint64_t> proportional_memory(pid_t pid) {
+  const std::string text = read_proc_file("/proc/" + std::to_string(pid) + "/smaps_rollup", 4096);
+  size_t at = text.find("\nPss:");
+  if (at == std::string::npos) return std::nullopt;
+  at = text.find_first_not_of(' ', at + 5);
+  uint64_t kib = 0;
+  if (at == std::string::npos) return std::nullopt;
+  const auto parsed = std::from_chars(text.data() + at, text.data() + text.size(), kib);
+  if (parsed.ec != std::errc()) return std::nullopt;
+  return kib * 1024;
 }
 
 std::string read_environment(pid_t pid) {

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -26,6 +27,7 @@ struct ProcessEntry {
   pid_t session = 0;
   uint64_t start_ticks = 0;  // since boot; with the pid it names a process for good
   bool ended = false;        // a zombie
+  uint64_t rss_bytes = 0;    // what it has in memory, shared with others or not
 };
 
 // All processes that can be seen now. A process that ends while we look may be missing.
@@ -34,6 +36,9 @@ struct ProcessEntry {
 [[nodiscard]] bool parse_process_stat(const std::string& text, ProcessEntry& out);
 // The variables a process was started with, "KEY=value" with a null after each; empty when not readable.
 [[nodiscard]] std::string read_environment(pid_t pid);
+
+// What a process has in memory, with its part of what several share; nothing when the kernel does not say.
+[[nodiscard]] std::optional<uint64_t> proportional_memory(pid_t pid);
 
 struct KnownProcess {
   pid_t pid = 0;

@@ -63,6 +63,7 @@ void describe(V& v, S& s) {
   v.field("pin", s.pin);
   v.field("task_dir", s.task_dir);
   v.field("time_limit", s.time_limit);
+  v.field("memory_limit", s.memory_limit);
   v.field("priority", s.priority);
   v.field("crash_limit", s.crash_limit);
   if constexpr (V::kDecodes) {

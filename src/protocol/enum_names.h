@@ -30,8 +30,9 @@ template <>
 inline constexpr std::array<std::string_view, 6> kEnumNames<Policy>{"compact", "compact!", "tight",
                                                                     "tight!",  "scatter",  "all"};
 template <>
-inline constexpr std::array<std::string_view, 7> kEnumNames<FailureKind>{
-    "exit", "error-file", "time-limit", "launch", "before-launch", "crash-limit", "never-restart"};
+inline constexpr std::array<std::string_view, 8> kEnumNames<FailureKind>{
+    "exit",          "error-file",  "time-limit",    "launch",
+    "before-launch", "crash-limit", "never-restart", "memory-limit"};
 template <>
 inline constexpr std::array<std::string_view, 2> kEnumNames<OnServerLost>{"stop", "finish-running"};
 template <>

@@ -13,7 +13,7 @@ using msg::StartedTask;
 using msg::TaskSpan;
 
 constexpr uint64_t kMaxOutcome = uint64_t(EndedTask::Outcome::kStopped);
-constexpr uint64_t kMaxFailureKind = uint64_t(FailureKind::kNeverRestart);
+constexpr uint64_t kMaxFailureKind = uint64_t(FailureKind::kMemoryLimit);
 
 // Opens a table: its number of columns. Tables of another shape are refused.
 void expect_columns(WireReader& r, const char* field, uint32_t columns) {

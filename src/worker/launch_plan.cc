@@ -141,7 +141,8 @@ Result<OutputTarget> output_target(const Task& task, const StdioSpec& spec, std:
 LaunchTemplate make_launch_template(const Definition& definition, uint8_t variant, const WorkerFacts& facts) {
   const TaskDescription& task = *definition.task;
   const ResourceVariant& request = definition.requests[variant]->variant;
-  LaunchTemplate base{task.program.args, facts.task_environment, task.program.stdin_data};
+  LaunchTemplate base{task.program.args, facts.task_environment, task.program.stdin_data,
+                      task.memory_limit.value_or(0)};
   // In this order: ours come last and win over the user's.
   base.env.insert(base.env.end(), task.program.env.begin(), task.program.env.end());
   base.env.emplace_back("HQ_JOB_ID", definition.job.text());

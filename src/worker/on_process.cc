@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "hq/base/log.h"
+#include "hq/core/text/failure_text.h"
 #include "worker/state.h"
 
 namespace hq {
@@ -107,6 +108,11 @@ void Worker::State::on_exited(LaunchId id, const ProcessEvent& event, Now now) {
       return report_end(task, Outcome::kFailed, usage, {FailureKind::kLaunch, 0, launch.output_failure}, now);
     case StopCause::kNone:
       break;
+  }
+  if (event.memory_exceeded > 0 && !succeeded(event)) {
+    const uint64_t limit = task.definition->task->memory_limit.value_or(0);
+    return conclude(id, launch, Outcome::kFailed, usage,
+                    {FailureKind::kMemoryLimit, 0, memory_limit_text(limit, event.memory_exceeded)}, now);
   }
   learn(*task.definition, event.ran);
   if (succeeded(event)) return conclude(id, launch, Outcome::kFinished, usage, {}, now);

@@ -242,6 +242,7 @@ TaskDescription task() {
   out.pin = PinMode::kOpenMp;
   out.task_dir = true;
   out.time_limit = 1min;
+  out.memory_limit = 2'147'483'648;
   out.priority = -4;
   out.crash_limit = {CrashLimit::kUnlimited};
   return out;

@@ -14,6 +14,7 @@ enum class FailureKind : uint8_t {
   kBeforeLaunch,  // text: the whole message; the task never started (no worker, no start time shown)
   kCrashLimit,    // code: how many losses
   kNeverRestart,  //
+  kMemoryLimit,   // text: the whole message
 };
 // The task failed by itself, or could not be started: it may have its worker to blame. Limits and losses are
 // no failures of that sort.

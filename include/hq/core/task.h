@@ -57,6 +57,7 @@ struct TaskDescription {
   PinMode pin = PinMode::kNone;
   bool task_dir = false;
   std::optional<Duration> time_limit;
+  std::optional<uint64_t> memory_limit;  // bytes, of all its processes together
   int32_t priority = 0;
   CrashLimit crash_limit;
   friend bool operator==(const TaskDescription&, const TaskDescription&) = default;

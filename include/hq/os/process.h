@@ -28,7 +28,8 @@ struct LaunchTemplate {
   std::vector<std::string> args;
   // Added to (and overriding) the environment the worker was started with.
   std::vector<std::pair<std::string, std::string>> env;
-  std::string stdin_data;  // empty = null device
+  std::string stdin_data;     // empty = null device
+  uint64_t memory_limit = 0;  // bytes, of all processes of a task together; 0 = none
 };
 
 enum class LaunchStage : uint8_t {
@@ -103,6 +104,7 @@ struct ProcessEvent {
   int32_t exit_code = 0;             // kExited: 0..255; -1 when a signal ended it
   int32_t signal = 0;                // kExited: the signal, or 0
   ProcessUsage usage;                // kExited
+  uint64_t memory_exceeded = 0;      // kExited: ended since it used this many bytes, more than its limit
   std::string error_file;  // kExited, task directory on, not successful: first 2,048 bytes of hq-error
   bool error_file_present = false;
   bool error_file_truncated = false;

@@ -4,6 +4,7 @@
 #include "hq/core/text/id_array_text.h"
 #include "hq/core/text/placeholders.h"
 #include "hq/core/text/resource_request_text.h"
+#include "hq/core/text/size_text.h"
 #include "hq/core/text/stdio_text.h"
 
 namespace hq::cli {
@@ -102,6 +103,9 @@ void declare_lifecycle(Command& command, TaskConfigOptions& o) {
   command.option("time-limit", o.time_limit, parse_duration,
                  "A task that runs longer is ended and has failed. Durations: 90 (seconds), 10m, 1h 30m, "
                  "01:30:00.");
+  command.option(
+      "memory-limit", o.memory_limit, parse_size,
+      "A task whose processes together use more memory is ended and has failed. Sizes: 500MiB, 2GiB.");
   command
       .option("crash-limit", o.crash_limit, parse_crash_limit,
               "How often a task may be lost with its worker: a number, `never-restart` or `unlimited`.")

@@ -132,6 +132,7 @@ void write_array(JsonWriter& json, const SubmitDescription& submit) {
   write_crash_limit(json, submit.task.crash_limit);
   json.key("ids");
   write_ids(json, submit.ids);
+  if (submit.task.memory_limit) json.member("memory_limit", *submit.task.memory_limit);
   json.member("priority", submit.task.priority);
   json.key("resources");
   json.begin_object();

@@ -14,6 +14,7 @@
 #include "hq/core/text/duration_text.h"
 #include "hq/core/text/failure_text.h"
 #include "hq/core/text/option_text.h"
+#include "hq/core/text/size_text.h"
 
 namespace hq::cli {
 namespace {
@@ -65,6 +66,7 @@ void add_description(Table& table, const TaskDescription& task) {
   table.add_row("Environment", environment_cell(program));
   table.add_row("Working directory", program.cwd);
   table.add_row("Task time limit", time_limit_text(task.time_limit));
+  if (task.memory_limit) table.add_row("Task memory limit", memory_size_text(*task.memory_limit));
   table.add_row("Crash limit", crash_limit_text(task.crash_limit));
 }
 
@@ -116,9 +118,11 @@ std::string_view kind_name(FailureKind kind) {
     case FailureKind::kCrashLimit:
       return "crash-limit";
     case FailureKind::kNeverRestart:
+      return "never-restart";
+    case FailureKind::kMemoryLimit:
       break;
   }
-  return "never-restart";
+  return "memory-limit";
 }
 
 std::string exit_code_cell(const msg::FailureGroup& group) {

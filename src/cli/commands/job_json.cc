@@ -104,6 +104,7 @@ void write_description(JsonWriter& json, const TaskDescription& task) {
   json.begin_object();
   json.key("crash_limit");
   write_crash_limit(json, task.crash_limit);
+  if (task.memory_limit) json.member("memory_limit", *task.memory_limit);
   json.key("pin_mode");
   write_pin_mode(json, task.pin);
   json.member("priority", task.priority);

@@ -168,6 +168,7 @@ struct TaskConfigOptions {
   std::optional<IdArray> array;
   std::optional<int32_t> priority;
   std::optional<Duration> time_limit;
+  std::optional<uint64_t> memory_limit;
   std::optional<std::string> stream;
   bool task_dir = false;
   std::optional<CrashLimit> crash_limit;

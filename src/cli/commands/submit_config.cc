@@ -72,6 +72,7 @@ TaskConfigOptions merge_config(TaskConfigOptions cli, TaskConfigOptions directiv
   }
   fill(out.priority, directives.priority);
   fill(out.time_limit, directives.time_limit);
+  fill(out.memory_limit, directives.memory_limit);
   fill(out.stream, directives.stream);
   out.task_dir = out.task_dir || directives.task_dir;
   fill(out.crash_limit, directives.crash_limit);

@@ -173,6 +173,7 @@ Result<SubmitRequest> make_submit(ResolvedSubmit submit, SubmitFacts facts) {
   task.pin = config.pin.value_or(PinMode::kNone);
   task.task_dir = config.task_dir;
   task.time_limit = config.time_limit;
+  task.memory_limit = config.memory_limit;
   task.priority = config.priority.value_or(0);
   task.crash_limit = config.crash_limit.value_or(CrashLimit());
   if (facts.log_path) {

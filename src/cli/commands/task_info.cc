@@ -15,6 +15,7 @@
 #include "hq/core/text/failure_text.h"
 #include "hq/core/text/option_text.h"
 #include "hq/core/text/placeholders.h"
+#include "hq/core/text/size_text.h"
 
 namespace hq::cli {
 namespace {
@@ -66,6 +67,7 @@ class TaskTables {
     table.add_row("Makespan", makespan_cell(row, now_));
     add_paths(table, row, id, task.program);
     table.add_row("Time limit", time_limit_text(task.time_limit));
+    if (task.memory_limit) table.add_row("Memory limit", memory_size_text(*task.memory_limit));
     table.add_row("Resources", resources_cell(task.request));
     table.add_row("Priority", std::to_string(task.priority));
     table.add_row("Pin", std::string(pin_text(task.pin)));

@@ -8,6 +8,7 @@
 
 #include "hq/base/result.h"
 #include "hq/core/text/display_text.h"
+#include "hq/core/text/size_text.h"
 
 namespace hq {
 
@@ -205,6 +206,11 @@ std::string stderr_directory_text(std::string_view path, bool remove_if_finished
   return directory_text("stderr", path, remove_if_finished, errnum);
 }
 
+std::string memory_limit_text(uint64_t limit, uint64_t used) {
+  return fmt::format("{}: {} in use, {} allowed", kMemoryLimitExceeded, memory_size_text(used),
+                     memory_size_text(limit));
+}
+
 std::string open_output_text(int errnum) {
   return "Creating stream file failed: " + os_error_text(errnum);
 }
@@ -232,6 +238,8 @@ std::string failure_text(const Failure& failure) {
           failure.code);
     case FailureKind::kNeverRestart:
       return "Task was running on a lost worker while never restart flag was set.";
+    case FailureKind::kMemoryLimit:
+      return failure.text.empty() ? std::string(kMemoryLimitExceeded) : failure.text;
     case FailureKind::kLaunch:
     case FailureKind::kBeforeLaunch:
       break;

@@ -42,6 +42,15 @@ void daemonize(const char* path, bool ignore_signals) {
   }
 }
 
+// As many bytes, really there.
+char* take_memory(const char* mebibytes) {
+  const size_t bytes = size_t(std::atoi(mebibytes)) << 20;
+  auto* memory = static_cast<char*>(std::malloc(bytes));
+  if (memory == nullptr) std::exit(9);
+  std::memset(memory, 1, bytes);
+  return memory;
+}
+
 int print_state() {
   sigset_t mask;
   sigprocmask(SIG_SETMASK, nullptr, &mask);
@@ -99,6 +108,20 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (what == "worker") return be_a_worker(argv);
+  if (what == "take-memory") {  // MEBIBYTES CHILDREN PIDFILE: the children share it
+    const char* memory = take_memory(argv[2]);
+    for (int i = std::atoi(argv[3]); i > 0; --i) {
+      if (fork() == 0) sleep_for_ever();
+    }
+    if (memory[0] == 1) write_pid(argv[4]);
+    sleep_for_ever();
+  }
+  if (what == "give-memory-to-children") {  // MEBIBYTES CHILDREN
+    for (int i = std::atoi(argv[3]); i > 0; --i) {
+      if (fork() == 0 && take_memory(argv[2])[0] == 1) sleep_for_ever();
+    }
+    sleep_for_ever();
+  }
   if (what == "just-sleep") {
     write_pid(argv[2]);
     sleep_for_ever();

@@ -287,6 +287,24 @@ TEST_CASE("a task beyond its time limit is stopped and fails, even when it then 
   CHECK(report.ended[0].failure.kind == FailureKind::kTimeLimit);
 }
 
+TEST_CASE("a task that was ended for its memory has failed, unless it ended well by itself") {
+  World w(2);
+  w.register_worker();
+  w.say(task(1).memory_limit(uint64_t{2} << 30).message());
+  w.say(msg::RunTasks{{run(1, 1, 2)}});
+  (void)w.heard<msg::Report>();
+  CHECK(w.launcher.templates.begin()->second.memory_limit == uint64_t{2} << 30);
+  w.launcher.end(LaunchId(1), -1, 9).memory_exceeded = uint64_t{3} << 30;
+  w.launcher.end(LaunchId(2)).memory_exceeded = uint64_t{3} << 30;
+  w.turn();
+
+  const auto report = w.heard<msg::Report>();
+  REQUIRE(report.ended.size() == 2);
+  CHECK(report.ended[0].failure ==
+        Failure{FailureKind::kMemoryLimit, 0, "Memory limit exceeded: 3 GiB in use, 2 GiB allowed"});
+  CHECK(report.ended[1].outcome == msg::EndedTask::Outcome::kFinished);
+}
+
 TEST_CASE("a time limit of zero stops a task as soon as it has started") {
   World w(1);
   w.register_worker();

@@ -358,6 +358,10 @@ struct TaskBuilder {
     task.time_limit = limit;
     return *this;
   }
+  TaskBuilder& memory_limit(uint64_t bytes) {
+    task.memory_limit = bytes;
+    return *this;
+  }
   TaskBuilder& streamed() {
     define.stream_path = "/home/u/log";
     task.program.stdout_spec = {StdioSpec::Kind::kStream, "", false};

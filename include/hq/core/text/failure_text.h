@@ -10,6 +10,7 @@
 namespace hq {
 
 inline constexpr std::string_view kTimeLimitReached = "Time limit reached";
+inline constexpr std::string_view kMemoryLimitExceeded = "Memory limit exceeded";
 inline constexpr std::string_view kNoCommandArguments = "No command arguments";
 inline constexpr std::string_view kPinningFailed = "Pinning failed, no CPU ids allocated for task";
 inline constexpr size_t kErrorFileBytes = 2048;
@@ -18,6 +19,9 @@ inline constexpr size_t kErrorFileBytes = 2048;
 [[nodiscard]] std::string exit_failure_text(int exit_code, int signal);
 // "SIGKILL"; "unknown" for numbers without a common name.
 [[nodiscard]] std::string_view signal_name(int signal);
+
+// "Memory limit exceeded: 2.3 GiB in use, 2 GiB allowed"
+[[nodiscard]] std::string memory_limit_text(uint64_t limit, uint64_t used);
 
 // What the task wrote to its error file, as message: `content` holds its first kErrorFileBytes (or less);
 // invalid UTF-8 is replaced.
