@@ -166,7 +166,9 @@ struct FollowEvents {
 };
 
 using ClientRequest =
-                 std::variant<GetServerInfo, StopServer, DebugDump, Submit, ResubmitJob, OpenJob, CloseJobs, CancelJobs, ForgetJobs, ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ResumeWorkers, ReadOutput, ExplainTask, FlushJournal, PruneJournal, FollowEvents>;
+    std::variant<GetServerInfo, StopServer, DebugDump, Submit, ResubmitJob, OpenJob, CloseJobs, CancelJobs,
+                 ForgetJobs, ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ResumeWorkers,
+                 ReadOutput, ExplainTask, FlushJournal, PruneJournal, FollowEvents>;
 
 // --- replies -------------------------------------------------------------------------------------------
 

@@ -290,7 +290,12 @@ using CommandOptions =
     std::variant<std::monostate, ServerStartOptions, ServerStopOptions, ServerInfoOptions, ServerWaitOptions,
                  GenerateAccessOptions, DebugDumpOptions, JournalExportOptions, JournalCheckOptions,
                  JournalStreamOptions, JournalReplayOptions, JournalPruneOptions, JournalFlushOptions,
-                 WorkerStartOptions, WorkerStopOptions, WorkerResumeOptions, WorkerListOptions, HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions, WorkerWaitOptions, DeployOptions, SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions, JobForgetOptions, JobCatOptions, JobWaitOptions, JobResubmitOptions, JobProgressOptions, JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions, TaskExplainOptions, TaskTailOptions, TaskNotifyOptions, OutputLogOptions>;
+                 WorkerStartOptions, WorkerStopOptions, WorkerResumeOptions, WorkerListOptions,
+                 HwDetectOptions, WorkerInfoOptions, WorkerAddressOptions, WorkerWaitOptions, DeployOptions,
+                 SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions,
+                 JobForgetOptions, JobCatOptions, JobWaitOptions, JobResubmitOptions, JobProgressOptions,
+                 JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions,
+                 TaskExplainOptions, TaskTailOptions, TaskNotifyOptions, OutputLogOptions>;
 
 struct CommandLine {
   GlobalOptions global;
