@@ -35,12 +35,14 @@ def fleet(tools, server, count):
 
 
 def real(tools, server, count):
-    """Tasks per second of real processes."""
+    """Tasks per second of real processes; bytes of the journal per task, if there is one."""
     with Cluster(tools, server=server) as cluster:
         cluster.start_worker("--cpus=2", "--detect-resources=none")
         began = time.perf_counter()
         cluster.hq("submit", "--wait", f"--array=1-{count}", *NO_OUTPUT, "--", "/bin/true")
-        return count / (time.perf_counter() - began)
+        rate = count / (time.perf_counter() - began)
+        path = cluster.folder / JOURNAL
+        return rate, path.stat().st_size / count if path.exists() else 0
 
 
 def commit_latency(tools, server, count):
@@ -77,15 +79,17 @@ def restart(tools, count):
 
 def run(options, tools):
     count, few = max(20_000, int(1_000_000 * options.scale)), max(500, int(5000 * options.scale))
-    without, with_it, sizes, real_off, real_on, commits, restarts, memory = ([] for _ in range(8))
+    without, with_it, sizes, real_off, real_on, real_sizes, commits, restarts, memory = ([] for _ in range(9))
     for number in range(options.runs):
         say(f"  journal: run {number + 1} of {options.runs}")
         without.append(fleet(tools, OFF, count)[0])
         rate, size = fleet(tools, ON, count)
         with_it.append(rate)
         sizes.append(size)
-        real_off.append(real(tools, OFF, few))
-        real_on.append(real(tools, ON, few))
+        real_off.append(real(tools, OFF, few)[0])
+        rate, size = real(tools, ON, few)
+        real_on.append(rate)
+        real_sizes.append(size)
         commits.append(commit_latency(tools, ON, 50))
         took, held = restart(tools, count)
         restarts.append(took)
@@ -96,6 +100,7 @@ def run(options, tools):
     return [off, on, ratios(on, off, "  of the rate without one"),
             Row("  size per task", sizes, "bytes", most=40),
             true_off, true_on, ratios(true_on, true_off, "  of the rate without one", least=0.97),
+            Row("  size per task", real_sizes, "bytes", most=40),
             Row("a commit, as a client waits for it", commits, "ms"),
             Row(f"restart with {count:,} finished and {count:,} waiting tasks", restarts, "s", most=1),
             Row("  memory then", memory, "MiB")]
