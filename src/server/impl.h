@@ -89,6 +89,7 @@ struct Server::Impl {
   [[nodiscard]] std::optional<LossReason> broken_gang(const JobTask& task) const;
   void end_broken_gang(const WorkerState& root);
   void lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof);
+  [[nodiscard]] bool is_held(WorkerId lost, const msg::HeldTask& held) const;
   void fence(WorkerId worker);
   // How long it may run its tasks after a heartbeat of which it has an answer.
   [[nodiscard]] Duration window_of(const WorkerConfig& config, Duration resume_window) const;

@@ -259,9 +259,21 @@ Server::Impl::KnownStarts Server::Impl::reclaim(WorkerId worker, WorkerId lost, 
     take(held.job_uid, {held.job, held.task}, held.instance, held.variant, held.running);
   }
   if (!event.ranges.empty()) record(std::move(event));
-  // The inventory is complete: nothing else runs there.
-  if (state.find_worker(lost)->holding) fence(lost);
+  // The inventory is complete: nothing else runs there. A multi-node task does not go on, since its other
+  // nodes may have; until its program has been ended it is nobody's.
+  const bool all_taken = std::all_of(hello.held.begin(), hello.held.end(), [&](const msg::HeldTask& held) {
+    return !held.running || taken.contains({held.job, held.task}) || !is_held(lost, held);
+  });
+  if (state.find_worker(lost)->holding && all_taken) fence(lost);
   return starts;
+}
+
+// This task waits for the end of what that worker runs of it.
+bool Server::Impl::is_held(WorkerId lost, const msg::HeldTask& held) const {
+  const Job* job = state.find_job(held.job);
+  const auto place = job == nullptr || job->uid != held.job_uid ? std::nullopt : job->find(held.task);
+  return place && place->group->columns.state(place->position) == RowState::kHeld &&
+         place->chunk().worker(place->row()) == lost.value;
 }
 
 void Server::Impl::fence(WorkerId worker) {

@@ -60,6 +60,63 @@ TEST_CASE("a multi-node task ends with any of its workers and starts anew when i
   CHECK(spare.heard_nothing());
 }
 
+TEST_CASE("a multi-node task goes on when the server comes back") {
+  TestServer s(true);
+  TestWorker& root = s.add_worker(node("n1"));
+  TestWorker& other = s.add_worker(node("n2"));
+  const JobId job = s.submit(on_nodes(2));
+  root.runs();
+  root.started(job, 0);
+  s.restart();
+
+  TestWorker& root_again = s.reconnect(root);
+  msg::Hello hello = root_again.hello();
+  hello.held = {root.held(job, 0, true)};
+  root_again.say(hello);
+  TestWorker& other_again = s.reconnect(other);
+  other_again.say(other_again.hello());
+  s.settle();
+
+  CHECK(root_again.heard<msg::Welcome>().unwanted.empty());
+  CHECK(root_again.heard_nothing());
+  CHECK(s.job(job).count(TaskState::kRunning) == 1);
+  root_again.ended(job, 0);
+  CHECK(s.task(job, 0) == TaskState::kFinished);
+}
+
+TEST_CASE(
+    "a multi-node task whose first worker was given up is ended when that is back, and only then starts "
+    "anew") {
+  TestServer s(true);
+  WorkerConfig quick = node("n1");
+  quick.heartbeat_interval = 1s;
+  TestWorker& root = s.add_worker(quick);
+  TestWorker& other = s.add_worker(node("n2"));
+  TestWorker& spare = s.add_worker(node("n3"));
+  const JobId job = s.submit(on_nodes(2));
+  root.runs();
+  root.started(job, 0);
+  root.beating = false;
+  s.advance(20s);
+  REQUIRE(s.worker(root).lost == LossReason::kHeartbeatLost);
+
+  TestWorker& again = s.reconnect(root);
+  msg::Hello hello = again.hello();
+  hello.held = {again.held(job, 0, true)};
+  again.say(hello);
+  s.settle();
+
+  const msg::Welcome welcome = again.heard<msg::Welcome>();
+  again.id = welcome.worker;
+  CHECK(welcome.unwanted == hello.held);
+  s.advance(5s);
+  const auto runs = [&] { return again.runs().size() + other.runs().size() + spare.runs().size(); };
+  CHECK(runs() == 0);  // it may still be ending
+  s.advance(60s);
+  CHECK(s.instance(job, 0) == 1);
+  CHECK(runs() == 1);
+}
+
 TEST_CASE("a placed task that comes back is not sent there again before something has ended") {
   TestServer s;
   TestWorker& w = s.add_worker(4);
