@@ -3,6 +3,7 @@ import json
 import shutil
 import statistics
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -53,6 +54,24 @@ def commit_latency(tools, server, count):
         return took("job", "open") - took("server", "info")
 
 
+def while_pruning(tools, count):
+    """The slowest command, in milliseconds, while a journal with so many finished tasks is made shorter."""
+    with Cluster(tools, server=ON) as cluster:
+        fakes = cluster.start_fakes(workers=16, cpus=16, expect=count)
+        fakes.line("registered")
+        cluster.submit(f"--array=1-{count}", *NO_OUTPUT, "--", "nothing")
+        fakes.line("done")
+        cluster.submit(f"--array=1-{count}", "--cpus=1000", *NO_OUTPUT, "--", "nothing")
+        cluster.settle()
+        pruning = threading.Thread(target=cluster.hq, args=("journal", "prune"))
+        pruning.start()
+        took = [0]
+        while pruning.is_alive():
+            took += [seconds * 1000 for seconds, _, _ in cluster.measure(1, "job", "open")]
+        pruning.join()
+        return max(took)
+
+
 def restart(tools, count):
     """Of a server that comes back to so many finished and so many waiting tasks: seconds from its start to its first answer,
     bytes of memory then."""
@@ -79,7 +98,7 @@ def restart(tools, count):
 
 def run(options, tools):
     count, few = max(20_000, int(1_000_000 * options.scale)), max(500, int(5000 * options.scale))
-    without, with_it, sizes, real_off, real_on, real_sizes, commits, restarts, memory = ([] for _ in range(9))
+    without, with_it, sizes, real_off, real_on, real_sizes, commits, pruning, restarts, memory = ([] for _ in range(10))
     for number in range(options.runs):
         say(f"  journal: run {number + 1} of {options.runs}")
         without.append(fleet(tools, OFF, count)[0])
@@ -91,6 +110,7 @@ def run(options, tools):
         real_on.append(rate)
         real_sizes.append(size)
         commits.append(commit_latency(tools, ON, 50))
+        pruning.append(while_pruning(tools, count))
         took, held = restart(tools, count)
         restarts.append(took)
         memory.append(held)
@@ -102,5 +122,6 @@ def run(options, tools):
             true_off, true_on, ratios(true_on, true_off, "  of the rate without one", least=0.97),
             Row("  size per task", real_sizes, "bytes", most=40),
             Row("a commit, as a client waits for it", commits, "ms"),
+            Row("the slowest command while a journal is made shorter", pruning, "ms", most=50),
             Row(f"restart with {count:,} finished and {count:,} waiting tasks", restarts, "s", most=1),
             Row("  memory then", memory, "MiB")]

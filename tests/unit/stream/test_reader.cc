@@ -47,6 +47,38 @@ TEST_CASE("a task is found by the index, and without one by going through the fi
   }
 }
 
+TEST_CASE("one task out of very many is found with a few looks at the file") {
+  constexpr uint32_t kTasks = 300'000;
+  constexpr uint64_t kFewReads = 60;
+  TempDir dir;
+  StreamWriter writer(sample_header());
+  Bytes whole;
+  for (uint32_t task = 0; task < kTasks; ++task) {
+    writer.put(chunk(key(1, task), kOut, kChannelEnds | kOtherEmpty), std::to_string(task));
+    if (writer.pending_bytes() > (1 << 20)) whole += take(writer);
+  }
+  writer.put_index();
+  write_file(dir / "f.hqs", whole + take(writer));
+  // How often this process has read anything so far.
+  const auto reads = [] {
+    std::ifstream in("/proc/self/io");
+    std::string what;
+    uint64_t count = 0;
+    while (in >> what >> count && what != "syscr:") {
+    }
+    return count;
+  };
+  REQUIRE(reads() > 0);
+
+  const uint64_t before = reads();
+  const OutputFileReader file = open_file(dir / "f.hqs");
+  const std::string found = content(file, key(1, 123'456), kOut);
+  const uint64_t after = reads();
+
+  CHECK(found == "123456");
+  CHECK(after - before < kFewReads);
+}
+
 TEST_CASE("a file that went on after its index reads whole, and gets a new index") {
   TempDir dir;
   StreamWriter writer(sample_header());
