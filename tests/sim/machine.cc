@@ -1,6 +1,7 @@
 #include "sim/machine.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "hq/base/assert.h"
 #include "sim/world.h"
@@ -32,13 +33,28 @@ void Machine::wake(TimePoint time) {
   if (worker_) wake_at_ = wake_at_ ? std::min(*wake_at_, time) : time;
 }
 
+// Some machines have their cpus in two groups; some have GPUs.
+ResourceDescriptor Machine::make_resources() {
+  ResourceDescriptor out;
+  if (cpus_ >= 4 && (index_ == 0 || world_.random().chance(0.5))) {
+    ResourceGroups groups{{{}, {}}};
+    for (uint32_t cpu = 0; cpu < cpus_; ++cpu) groups.groups[cpu % 2].push_back(std::to_string(cpu));
+    out.items.push_back({std::string(kCpus), std::move(groups)});
+  } else {
+    out.items.push_back({std::string(kCpus), ResourceSpan{0, cpus_ - 1}});
+  }
+  if (index_ == 0) out.items.push_back({"gpus", ResourceGroups{{{"a", "b"}, {"c", "d"}}}});
+  if (index_ == 1) out.items.push_back({"gpus", ResourceList{{"x", "y"}}});
+  return out;
+}
+
 // Another one in each life.
 WorkerConfig Machine::make_config() {
   WorkerConfig config;
   config.hostname = name_;
   config.work_dir = "/work";
   config.heartbeat_interval = 1s;
-  config.resources.items.push_back({std::string(kCpus), ResourceSpan{0, cpus_ - 1}});
+  config.resources = make_resources();
   // Without a journal such a worker goes on with what its server, if only the connection broke, starts anew.
   if (world_.durable() && world_.random().chance(0.3)) config.on_server_lost = OnServerLost::kFinishRunning;
   if (world_.random().chance(0.1)) config.idle_timeout = world_.between(500ms, 5s);
@@ -225,6 +241,40 @@ std::string Machine::env_of(const LaunchRequest& request, const LaunchTemplate& 
   return value;
 }
 
+// What the process was given of one resource, as its environment says. Requests of the simulation are whole
+// numbers or less than one, so it is clear how much of each index is meant.
+void Machine::note_held(const ResourceItem& item, std::string labels, const std::string& request,
+                        RunningProcess& process) const {
+  const std::vector<std::vector<std::string>> groups = item.label_groups();
+  std::set<size_t> used;
+  uint64_t count = 0;
+  const bool all = request.empty() || request == "all";
+  const auto asked =
+      all ? item.size()
+          : Amount::from_scaled(uint64_t(std::llround(std::stod(request) * double(Amount::kScale))));
+  const uint64_t each = asked.scaled < Amount::kScale ? asked.scaled : Amount::kScale;
+  labels += ',';
+  for (size_t at; (at = labels.find(',')) != std::string::npos; labels.erase(0, at + 1)) {
+    if (at == 0) continue;
+    const std::string label = labels.substr(0, at);
+    process.held[item.name + ":" + label] = each;
+    ++count;
+    for (size_t g = 0; g < groups.size(); ++g) {
+      if (std::find(groups[g].begin(), groups[g].end(), label) != groups[g].end()) used.insert(g);
+    }
+  }
+  if (request.empty()) return;
+  if (count * each != asked.scaled) process.missing.push_back(item.name);
+  if (request.back() != '!') return;
+  std::vector<size_t> sizes;
+  for (const auto& group : groups) sizes.push_back(group.size());
+  std::sort(sizes.begin(), sizes.end(), std::greater<>());
+  size_t least = 0;
+  for (uint64_t left = count; left > 0 && least < sizes.size(); ++least)
+    left -= std::min<uint64_t>(left, sizes[least]);
+  process.strict.push_back({item.name, used.size(), least});
+}
+
 void Machine::begin(LaunchId id) {
   const auto found = processes_->tasks().find(id);
   if (found == processes_->tasks().end() || found->second.running || fenced_) return;
@@ -245,9 +295,9 @@ void Machine::begin(LaunchId id) {
   process.task.job = JobId(uint32_t(std::stoul(env_of(request, base, "HQ_JOB_ID"))));
   process.task.task = TaskId(uint32_t(std::stoul(env_of(request, base, "HQ_TASK_ID"))));
   process.instance = InstanceId(uint32_t(std::stoul(env_of(request, base, "HQ_INSTANCE_ID"))));
-  std::string labels = env_of(request, base, "HQ_CPUS") + ",";
-  for (size_t at; (at = labels.find(',')) != std::string::npos; labels.erase(0, at + 1)) {
-    if (at > 0) process.indices.insert("cpus:" + labels.substr(0, at));
+  for (const ResourceItem& item : config_.resources.items) {
+    note_held(item, env_of(request, base, "HQ_RESOURCE_VALUES_" + item.name),
+              env_of(request, base, "HQ_RESOURCE_REQUEST_" + item.name), process);
   }
   world_.note("begin", process.task.job.value, process.task.task.value, process.instance.value, index_);
   Fate& fate = fates_[id];

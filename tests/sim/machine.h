@@ -18,6 +18,7 @@
 namespace hq::sim {
 
 class World;
+struct RunningProcess;
 
 // Off by up to an hour; the wall clock may step, the monotonic one never does.
 struct MachineClock {
@@ -85,6 +86,9 @@ class Machine {
   void on_fence();
   void bury();
   [[nodiscard]] WorkerConfig make_config();
+  [[nodiscard]] ResourceDescriptor make_resources();
+  void note_held(const ResourceItem& item, std::string labels, const std::string& request,
+                 RunningProcess& process) const;
   [[nodiscard]] const ProgramModel& model_of(LaunchId id) const;
   [[nodiscard]] static std::string env_of(const LaunchRequest& request, const LaunchTemplate& base,
                                           const std::string& name);

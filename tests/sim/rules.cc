@@ -35,18 +35,33 @@ std::string durable_text(const State& state) {
 
 }  // namespace
 
+void Rules::check_amounts(const RunningProcess& started) {
+  std::map<std::string, uint64_t> sums = started.held;
+  for (const auto& [id, other] : running_) {
+    if (other.node != started.node || other.life != started.life) continue;
+    for (const auto& [index, amount] : other.held) {
+      const auto same = sums.find(index);
+      if (same == sums.end()) continue;
+      same->second += amount;
+      if (same->second > Amount::kScale)
+        broken(fmt::format("rule 1: {} and {} share {}", name(started), name(other), index));
+    }
+  }
+  for (const std::string& resource : started.missing)
+    broken(fmt::format("rule 1: {} has not all {} that it asks for", name(started), resource));
+  for (const RunningProcess::Strict& strict : started.strict) {
+    if (strict.groups <= strict.least_groups) continue;
+    broken(fmt::format("rule 9: {} has {} from {} groups where {} would do", name(started), strict.resource,
+                       strict.groups, strict.least_groups));
+  }
+}
+
 void Rules::on_begin(uint64_t process, RunningProcess started, const State* server, TimePoint now) {
   if (!begun_.insert({started.server_uid, started.task, started.instance}).second) {
     broken("rule 2: " + name(started) + " runs a second time");
   }
+  check_amounts(started);
   for (const auto& [id, other] : running_) {
-    if (other.node == started.node && other.life == started.life) {
-      for (const std::string& index : started.indices) {
-        if (other.indices.contains(index)) {
-          broken(fmt::format("rule 1: {} and {} share {}", name(started), name(other), index));
-        }
-      }
-    }
     const auto pardon = pardons_.find(other.node);
     const bool pardoned = pardon != pardons_.end() && now <= pardon->second;
     if (other.server_uid == started.server_uid && other.task == started.task && !pardoned) {

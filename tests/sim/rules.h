@@ -1,13 +1,16 @@
 // What must hold of a cluster, whatever happens to it: the rules are told of every start and end of a process
 // and compare it with what the server knows. A broken rule is a text; the first one ends the run.
 //
-//  1. No worker is ever over-committed: no two processes share an index of a resource.
+//  1. No worker is ever over-committed: no index of a resource is given out more than once, in parts or
+//  whole, and
+//     each process has as many as it asked for.
 //  2. An instance runs at most once, and a finished task never runs again.
 //  3. Nothing starts before what it depends on has finished.
 //  4. What was accepted is there after any restart, and what was canceled stays so.
 //  5. Replaying the journal gives the state we have.
 //  6. When the faults stop, every task ends.
 //  8. Two instances of one task never overlap in time.
+//  9. A strict policy is never violated: no more groups than an empty worker would need.
 // (7, the same seed gives the same trace, is checked by whoever runs a seed twice.)
 #pragma once
 
@@ -28,7 +31,14 @@ struct RunningProcess {
   std::string server_uid;  // of the server that gave the task
   JobTask task;
   InstanceId instance;
-  std::set<std::string> indices;  // "cpus:3"
+  std::map<std::string, uint64_t> held;  // "cpus:3": ten-thousandths of it
+  struct Strict {                        // of an entry with a strict policy
+    std::string resource;
+    size_t groups = 0;
+    size_t least_groups = 0;
+  };
+  std::vector<Strict> strict;
+  std::vector<std::string> missing;  // resources of which it has not as much as it asked for
 };
 
 class Rules {
@@ -62,6 +72,8 @@ class Rules {
   [[nodiscard]] uint64_t begun() const { return begun_.size(); }
 
  private:
+  void check_amounts(const RunningProcess& started);
+
   using Attempt = std::tuple<std::string, JobTask, InstanceId>;
   std::map<uint64_t, RunningProcess> running_;
   std::set<Attempt> begun_;

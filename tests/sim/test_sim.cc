@@ -66,7 +66,7 @@ RunningProcess process(uint32_t node, uint32_t task, uint32_t instance, const st
   out.server_uid = "uid1";
   out.task = {hq::JobId(1), hq::TaskId(task)};
   out.instance = hq::InstanceId(instance);
-  out.indices = {"cpus:" + cpu};
+  out.held = {{"cpus:" + cpu, hq::Amount::kScale}};
   return out;
 }
 
@@ -88,6 +88,33 @@ TEST_CASE("the rules see what they are there for") {
     rules.on_end(1);
     rules.on_begin(3, process(1, 3, 0, "0"), nullptr, now);
     CHECK_FALSE(rules.first_broken());
+  }
+  SUBCASE("parts of an index that are more than the whole") {
+    RunningProcess most = process(3, 2, 0, "0");
+    most.held = {{"gpus:1", 7'500}};
+    RunningProcess quarter = most;
+    quarter.task.task = hq::TaskId(3);
+    quarter.held = {{"gpus:1", 2'500}};
+    RunningProcess little = most;
+    little.task.task = hq::TaskId(4);
+    little.held = {{"gpus:1", 1}};
+    rules.on_begin(2, most, nullptr, now);
+    rules.on_begin(3, quarter, nullptr, now);
+    CHECK_FALSE(rules.first_broken());
+    rules.on_begin(4, little, nullptr, now);
+    CHECK(broken(rules) == "rule 1");
+  }
+  SUBCASE("less than was asked for") {
+    RunningProcess poor = process(2, 2, 0, "0");
+    poor.missing = {"gpus"};
+    rules.on_begin(2, poor, nullptr, now);
+    CHECK(broken(rules) == "rule 1");
+  }
+  SUBCASE("more groups than a strict policy allows") {
+    RunningProcess wide = process(2, 2, 0, "0");
+    wide.strict = {{"cpus", 1, 1}, {"gpus", 2, 1}};
+    rules.on_begin(2, wide, nullptr, now);
+    CHECK(broken(rules) == "rule 9");
   }
   SUBCASE("an instance that runs twice") {
     rules.on_end(1);

@@ -107,4 +107,42 @@ void run_crash_limits(World& world) {
   }
 }
 
+// GPUs in parts, strict policies, alternatives, and everything at once, in two priorities.
+void run_resources(World& world) {
+  const auto entry = [](const char* name, uint64_t scaled, Policy policy) {
+    return ResourceEntry{name, Amount::from_scaled(scaled), policy};
+  };
+  const ResourceEntry cpu = entry("cpus", 10'000, Policy::kCompact);
+  const auto of = [](std::vector<ResourceEntry> entries) {
+    ResourceVariant variant;
+    variant.entries = std::move(entries);
+    return variant;
+  };
+  const std::vector<std::vector<ResourceVariant>> kinds = {
+      {of({cpu})},
+      {of({cpu, entry("gpus", 5'000, Policy::kCompact)})},
+      {of({cpu, entry("gpus", 2'500, Policy::kScatter)})},
+      {of({cpu, entry("gpus", 7'500, Policy::kTight)})},
+      {of({cpu, entry("gpus", 20'000, Policy::kForceCompact)})},
+      {of({entry("cpus", 20'000, Policy::kForceTight)})},
+      {of({entry("cpus", 20'000, Policy::kScatter)})},
+      {of({entry("cpus", 0, Policy::kAll)})},
+      {of({cpu, entry("gpus", 10'000, Policy::kCompact)}), of({entry("cpus", 20'000, Policy::kCompact)})},
+      {of({entry("cpus", 20'000, Policy::kForceCompact), entry("gpus", 0, Policy::kAll)}), of({cpu})},
+  };
+  for (const std::vector<ResourceVariant>& variants : kinds) {
+    ProgramModel model;
+    model.longest = world.between(5ms, 600ms);
+    model.ignores = 0.1;
+    SubmitDescription what = test::submit()
+                                 .array(0, uint32_t(1 + world.random().below(40)))
+                                 .priority(int32_t(world.random().below(2)))
+                                 .crash_limit(CrashLimit::kUnlimited)
+                                 .value();
+    what.task.request.variants = variants;
+    const msg::Submit submit = submit_of(world, model, std::move(what));
+    world.in(world.between(0ns, 5s), [&world, submit] { world.ask(submit); });
+  }
+}
+
 }  // namespace hq::sim

@@ -15,6 +15,7 @@ const std::vector<Workload>& workloads() {
       {"crash-limits", run_crash_limits},
       {"output", run_output},
       {"nodes", run_nodes},
+      {"resources", run_resources},
   };
   return all;
 }
