@@ -4,6 +4,9 @@
 //   for each, in microseconds: from the sending of the submit to the running of the program, and then the
 //   same for a bare spawn of the program.
 // client_bench ACCESS jobs N: submits N jobs of one task each, a few at a time, and prints the seconds.
+// client_bench ACCESS workload: one job of the tasks on the standard input, waited for; prints when it was
+//   submitted, in seconds since 1970. A task is a line of words between tabs: its priority, its variants
+//   (cpus=1;gpus=0.5|cpus=4), and what it runs.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,9 +17,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <iostream>
 #include <string>
+#include <string_view>
 
 #include "hq/client/client.h"
+#include "hq/core/text/resource_request_text.h"
 #include "hq/protocol/limits.h"
 #include "hq/protocol/version.h"
 #include "hq/transport/zmq.h"
@@ -117,12 +123,52 @@ void jobs(Client& client, int count) {
   std::printf("%.6f\n", double(mono_ns() - begin) * 1e-9);
 }
 
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> out;
+  while (true) {
+    const size_t end = text.find(at);
+    out.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    text.remove_prefix(end + 1);
+  }
+}
+
+void workload(Client& client) {
+  msg::Submit submit = one_task({});
+  const TaskDescription like = submit.submit.task;
+  submit.submit.ids = {};
+  for (std::string line; std::getline(std::cin, line);) {
+    const std::vector<std::string> words = split(line, '\t');
+    if (words.size() < 3) die("a task has a priority, variants and a program");
+    GraphTask& task = submit.submit.graph.emplace_back();
+    task.id = TaskId(uint32_t(submit.submit.graph.size() - 1));
+    task.task = like;
+    task.task.priority = std::atoi(words[0].c_str());
+    task.task.request.variants.clear();
+    for (const std::string& variant : split(words[1], '|')) {
+      ResourceVariant& made = task.task.request.variants.emplace_back();
+      for (const std::string& entry : split(variant, ';'))
+        made.entries.push_back(must(parse_resource_request(entry)));
+    }
+    task.task.program.args.assign(words.begin() + 2, words.end());
+  }
+  const int64_t began = SystemClock().now().wall.ns;
+  const RequestId request = client.send(submit);
+  const msg::ClientReply reply = must(client.next(request));
+  const auto* accepted = std::get_if<msg::Submitted>(&reply);
+  if (accepted == nullptr) die("the submit is refused");
+  wait_until_done(client, accepted->job);
+  std::printf("%.6f\n", double(began) * 1e-9);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string what = argc > 2 ? argv[2] : "";
-  if (!(what == "latency" && argc == 6) && !(what == "jobs" && argc == 4)) {
-    die("usage: client_bench ACCESS latency N STAMP FIFO | client_bench ACCESS jobs N");
+  if (!(what == "latency" && argc == 6) && !(what == "jobs" && argc == 4) &&
+      !(what == "workload" && argc == 3)) {
+    die("usage: client_bench ACCESS latency N STAMP FIFO | client_bench ACCESS jobs N | client_bench ACCESS "
+        "workload");
   }
   const std::string access = argv[1];
   auto transport = must(Transport::make());
@@ -141,7 +187,9 @@ int main(int argc, char** argv) {
   {
     Client client = must(Client::connect({*connector, transport->reactor(), clock},
                                          [](const auto& failure) { return Error(failure.text); }));
-    if (what == "jobs") {
+    if (what == "workload") {
+      workload(client);
+    } else if (what == "jobs") {
       jobs(client, std::atoi(argv[3]));
     } else {
       latency(client, std::atoi(argv[3]), argv[4], argv[5]);

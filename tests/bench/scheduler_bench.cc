@@ -1,11 +1,13 @@
-// The scheduler alone, on made-up clusters, for `tools/bench scheduling`:
+// The scheduler alone, on made-up clusters, for `tools/bench scheduling`; prints one line of JSON:
 //
-//   scheduler_bench plan WORKERS CLASSES KIND SEED    one line of JSON: how long a full pass and its steps
-//   take scheduler_bench makespan KIND SEED                one line of JSON: an instance, how long all its
-//   tasks took,
-//                                                     and a lower bound
+//   scheduler_bench plan WORKERS CLASSES KIND SEED     how long a full pass and its steps take
+//   scheduler_bench makespan KIND SEED known|unknown   an instance, how long all its tasks took, a lower
+//   bound
 //
-// KIND is random, full (nothing is free), alike (all workers the same) or apart (no two workers are alike).
+// KIND of plan: random, alike (all workers the same), apart (no two workers are alike), full (nothing is
+// free), odd (what waits leaves much of every worker that it cannot use), priorities (each class has its
+// own), short (tasks of milliseconds, for backlogs), variants (every class has three) or gangs (every third
+// class needs several workers).
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -36,27 +38,48 @@ void print(const std::function<void(JsonWriter&)>& fill) {
   std::fputc('\n', stdout);
 }
 
-// --- plan
-// ---------------------------------------------------------------------------------------------------
+// --- plan -------------------------------------------------------------------------------------------------
 
 void add_workers(Cluster& c, SeededRandom& random, uint32_t workers, std::string_view kind) {
+  const char* const groups[] = {"a", "b", "c", "d"};
   for (uint32_t i = 0; i < workers; ++i) {
-    if (kind == "alike") {
-      c.add_worker({{"cpus", 64}, {"mem", 256'000}, {"gpus", 4}});
+    const std::string group = kind == "gangs" ? groups[random.below(4)] : "default";
+    if (kind == "alike" || kind == "odd") {
+      c.add_worker({{"cpus", 64}, {"mem", 256'000}, {"gpus", 4}}, group);
       continue;
     }
     Amounts amounts{{"cpus", double(8 << random.below(5))}, {"mem", double(64'000 << random.below(4))}};
     if (random.below(4) == 0) amounts.emplace_back("gpus", double(1 + random.below(8)));
     if (kind == "apart") amounts.emplace_back("scratch", double(1000 + i));
-    c.add_worker(amounts);
+    c.add_worker(amounts, group);
   }
 }
 
 ResourceVariant any_variant(SeededRandom& random, std::string_view kind) {
+  if (kind == "odd")
+    return variant({{"cpus", double(33 + random.below(16))}, {"mem", double(100 + random.below(50'000))}});
   Amounts amounts{{"cpus", double(1 + random.below(32))}, {"mem", double(100 + random.below(50'000))}};
   if (random.below(8) == 0) amounts.emplace_back("gpus", double(1 + random.below(8)) / 4);
   if (kind == "apart") amounts.emplace_back("scratch", double(1 + random.below(2000)));
   return variant(amounts);
+}
+
+struct Wanted {  // one class
+  std::vector<ResourceVariant> variants;
+  int32_t priority = 0;
+};
+
+std::vector<Wanted> make_classes(SeededRandom& random, uint32_t classes, std::string_view kind) {
+  std::vector<Wanted> out;
+  for (uint32_t i = 0; i < classes; ++i) {
+    Wanted& wanted = out.emplace_back();
+    wanted.variants.push_back(any_variant(random, kind));
+    if (random.below(10) == 0 || kind == "variants") wanted.variants.push_back(any_variant(random, kind));
+    if (kind == "variants") wanted.variants.push_back(any_variant(random, kind));
+    if (kind == "gangs" && i % 3 == 0) wanted.variants = {test::nodes(uint32_t(2 + random.below(63)))};
+    wanted.priority = int32_t(kind == "priorities" ? i : random.below(5));
+  }
+  return out;
 }
 
 int measure_plan(uint32_t workers, uint32_t classes, std::string_view kind, uint64_t seed) {
@@ -64,15 +87,17 @@ int measure_plan(uint32_t workers, uint32_t classes, std::string_view kind, uint
   Cluster c;
   c.check = false;
   add_workers(c, random, workers, kind);
-  if (kind == "full") {
+  const std::vector<Wanted> wanted = make_classes(random, classes, kind);
+  if (kind == "short") {  // so that durations are known
+    for (const Wanted& w : wanted) c.add_job(w.variants, 1, 0.002, w.priority);
+    c.run();
+  }
+  if (kind == "full" || kind == "short") {
     c.add_job({variant({{"cpus", 1}})}, 128 * workers, 1e6, 100);
     c.plan();
   }
-  for (uint32_t i = 0; i < classes; ++i) {
-    std::vector<ResourceVariant> variants{any_variant(random, kind)};
-    if (random.below(10) == 0) variants.push_back(any_variant(random, kind));
-    c.add_job(std::move(variants), uint32_t(1 + random.below(200)), 100, int32_t(random.below(5)));
-  }
+  const uint32_t tasks = kind == "odd" || kind == "short" ? 20'000 : 200;
+  for (const Wanted& w : wanted) c.add_job(w.variants, uint32_t(1 + random.below(tasks)), 100, w.priority);
   std::set<WorkerId> none;
   double whole = 0;
   double longest = 0;
@@ -102,8 +127,7 @@ int measure_plan(uint32_t workers, uint32_t classes, std::string_view kind, uint
   return 0;
 }
 
-// --- makespan
-// -----------------------------------------------------------------------------------------------
+// --- makespan ---------------------------------------------------------------------------------------------
 
 struct Kind {
   double cpus;
@@ -113,7 +137,7 @@ struct Kind {
   double other_cpus;  // of a second variant, 0 for none
 };
 
-int measure_makespan(std::string_view kind, uint64_t seed) {
+int measure_makespan(std::string_view kind, uint64_t seed, bool known) {
   SeededRandom random(seed);
   Cluster c;
   c.check = false;
@@ -146,6 +170,8 @@ int measure_makespan(std::string_view kind, uint64_t seed) {
     if (k.gpus > 0) amounts.emplace_back("gpus", k.gpus);
     variants.push_back(variant(amounts));
     if (k.other_cpus > 0) variants.push_back(variant({{"cpus", k.other_cpus}}));
+    // A time request says how long a task takes; else the scheduler learns it from the first ones that end.
+    for (ResourceVariant& v : variants) v.min_time = known ? Duration(std::chrono::seconds(k.seconds)) : 0s;
     c.add_job(std::move(variants), k.tasks, double(k.seconds));
     const double least_cpus = k.other_cpus > 0 ? std::min(k.cpus, k.other_cpus) : k.cpus;
     work_cpus += k.tasks * least_cpus * k.seconds;
@@ -197,7 +223,9 @@ int main(int argc, char** argv) {
   const auto number = [&](int i) { return std::strtoull(argv[i], nullptr, 10); };
   if (what == "plan" && argc == 6)
     return hq::measure_plan(uint32_t(number(2)), uint32_t(number(3)), argv[4], number(5));
-  if (what == "makespan" && argc == 4) return hq::measure_makespan(argv[2], number(3));
-  std::fputs("usage: scheduler_bench plan WORKERS CLASSES KIND SEED | makespan KIND SEED\n", stderr);
+  if (what == "makespan" && argc == 5)
+    return hq::measure_makespan(argv[2], number(3), std::string_view(argv[4]) == "known");
+  std::fputs("usage: scheduler_bench plan WORKERS CLASSES KIND SEED | makespan KIND SEED known|unknown\n",
+             stderr);
   return 2;
 }
