@@ -308,7 +308,9 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
   const bool waits = place->group->columns.state(place->position) == RowState::kWaiting;
   if (waits && out.waiting_deps == 0) {
     for (WorkerConditions& worker : out.workers) {
-      if (worker.enabled() > 0) worker.now = not_now(klass, *state.find_worker(worker.worker));
+      if (worker.enabled() > 0)
+        worker.now = not_now(klass, place->group->description(place->position).priority,
+                             *state.find_worker(worker.worker));
     }
   }
   for (WorkerConditions& worker : out.workers) {
@@ -319,7 +321,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
 }
 
 // The reasons for which a pass leaves out a worker that could run this class.
-std::string Server::Impl::not_now(ClassId klass, const WorkerState& worker) const {
+std::string Server::Impl::not_now(ClassId klass, int32_t priority, const WorkerState& worker) const {
   if (closed.contains(worker.id)) return "it is stopping";
   if (away.contains(worker.id)) return "it has no connection at present";
   if (worker.gang) return "it has the multi-node task " + worker.gang->task.text();
@@ -331,7 +333,7 @@ std::string Server::Impl::not_now(ClassId klass, const WorkerState& worker) cons
   if (kept && kept->klass != klass) return "it is kept for a task that others have passed for too long";
   if (std::string text = not_free_text(state, klass, worker); !text.empty()) return text;
   if (refused.contains({worker.id, klass})) return "what is free there does not lie as the request wants it";
-  return "";
+  return kept_text(state, klass, priority, worker, now_.wall);
 }
 
 }  // namespace hq

@@ -14,5 +14,8 @@ namespace hq {
 [[nodiscard]] std::vector<WorkerConditions> conditions(const State& state, ClassId klass, WallTime now);
 // What the worker has not free for any variant of the class: "cpus: 1.5 of 4 are free"; "" if one fits.
 [[nodiscard]] std::string not_free_text(const State& state, ClassId klass, const WorkerState& worker);
+// Why a pass leaves what is free on the worker to others: "" if it does not.
+[[nodiscard]] std::string kept_text(const State& state, ClassId klass, int32_t priority,
+                                    const WorkerState& worker, WallTime now);
 
 }  // namespace hq

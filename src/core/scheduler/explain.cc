@@ -84,4 +84,21 @@ std::string not_free_text(const State& state, ClassId klass, const WorkerState& 
   return text;
 }
 
+std::string kept_text(const State& state, ClassId klass, int32_t priority, const WorkerState& worker,
+                      WallTime now) {
+  for (const auto& [higher, classes] : state.ready().priorities()) {
+    if (higher <= priority) break;
+    for (const auto& [other, ready] : classes) {
+      for (const VariantNeed& need : state.classes().needs(other)) {
+        if (need.nodes > 0 ? lives_for(need, worker, now) : could_run(need, worker, now))
+          return "it is kept for tasks of higher priority";
+      }
+    }
+  }
+  // Tasks of several nodes are not bound by it.
+  if (worker.config->min_utilization > 0 && state.classes().needs(klass)[0].nodes == 0)
+    return "what waits would not reach its least utilisation";
+  return "";
+}
+
 }  // namespace hq

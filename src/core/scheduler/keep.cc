@@ -43,17 +43,30 @@ void Pass::prepare_keep() {
 // False when the step is spent before all rooms were seen.
 bool Pass::keep_from_lower() {
   if (keepers_.empty()) return true;
-  while (next_ < rooms_.size()) {
-    keep_in(next_++);
+  while (next_ < rooms_.blocks()) {
+    const size_t block = next_++;
+    const size_t rooms = std::min(Rooms::kBlock, rooms_.size() - block * Rooms::kBlock);
     ++rooms_.work;
-    if (is_spent()) return next_ == rooms_.size();
+    for (size_t k = 0; k < rooms; ++k) {
+      if ((settled_[block] >> k & 1) == 0) keep_in(block * Rooms::kBlock + k);
+    }
+    if (is_spent()) return next_ == rooms_.blocks();
   }
   return true;
 }
 
+// Settled is a room in which nothing changes any more, whoever comes after.
+void Pass::settle(size_t i) {
+  if (is_shut(i) && rooms_.at(i).capped_by) settled_[i / Rooms::kBlock] |= uint64_t{1} << (i % Rooms::kBlock);
+}
+
 void Pass::keep_in(size_t i) {
+  rooms_.work += 2;
   if (rooms_.at(i).closed) return;
-  if (is_shut(i)) return mark_shut(i);
+  if (is_shut(i)) {
+    mark_shut(i);
+    return settle(i);
+  }
   rooms_.touch(*in_, i);
   count_holders(i);
   Room& room = rooms_.at(i);
@@ -66,6 +79,7 @@ void Pass::keep_in(size_t i) {
     if (is_shut(i)) break;
   }
   forget_holders(i);
+  settle(i);
 }
 
 // Nothing can be placed in a room that is shut; but its backlog is none of lower priorities either when one

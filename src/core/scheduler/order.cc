@@ -19,7 +19,9 @@ int64_t coarse(double seconds) {
 
 // Less than this is not worth another order.
 constexpr double kUrgentLoss = 1.01;
-constexpr double kSmall = 1e-6;
+// It goes first when it takes this share of the time that all together take: soon enough that others can run
+// beside it, and not at once in a long queue.
+constexpr double kUrgentWait = 0.5;
 
 // Measured, else requested, else negative.
 double known_seconds(double measured, const std::vector<VariantNeed>& variants) {
@@ -61,7 +63,7 @@ double Pass::places_for(ClassId klass, bool exact) {
 }
 
 // The share of all workers' time that the class needs at least, per resource, is added to `use`.
-void Pass::add_use(const Turn& turn, std::vector<double>& use) const {
+void Pass::add_use(Turn& turn, std::vector<double>& use) const {
   const std::vector<VariantNeed>& variants = needs(turn.klass);
   const auto share = [&](const VariantNeed::Item& item) {
     const double sum = rooms_.sum_of(item.resource);
@@ -70,6 +72,7 @@ void Pass::add_use(const Turn& turn, std::vector<double>& use) const {
   const double seconds = turn.seconds * double(turn.count);
   if (variants[0].nodes > 0) {
     const double part = double(variants[0].nodes) / double(rooms_.size());
+    turn.size = part * double(use.size());
     for (double& of : use) of += seconds * part;
     return;
   }
@@ -83,6 +86,7 @@ void Pass::add_use(const Turn& turn, std::vector<double>& use) const {
     least_sum = sum;
   }
   if (least == nullptr) return;
+  turn.size = least_sum;
   for (const VariantNeed::Item& item : least->items) use[item.resource] += seconds * share(item);
 }
 
@@ -103,7 +107,7 @@ void Pass::find_durations(std::vector<Turn>& turns) const {
 }
 
 // Marks the turns that had better not wait. `turns` are by age. A turn is urgent if going after the older
-// ones would make everything take longer, and if it cannot wait for one more of their tasks either.
+// ones would make everything take longer, and if it cannot wait much longer.
 void Pass::find_urgent(std::vector<Turn>& turns) {
   find_durations(turns);
   const bool exact = turns.size() * rooms_.size() <= kExactPlaces;
@@ -126,7 +130,7 @@ void Pass::find_urgent(std::vector<Turn>& turns) {
   for (size_t t = 0; t < turns.size(); ++t) {
     Turn& turn = turns[t];
     const bool would_cost = older[t] + turn.lasts > whole * kUrgentLoss;
-    turn.urgent = turn.lasts > 0 && would_cost && turn.lasts + before >= whole * (1 - kSmall);
+    turn.urgent = turn.lasts > 0 && would_cost && turn.lasts + before >= whole * kUrgentWait;
     before = std::max(before, turn.seconds);
   }
   // It goes before older ones that are done sooner, not before those that take as long themselves.
@@ -160,7 +164,11 @@ std::vector<Pass::Turn> Pass::turns() {
     if (!a.urgent) return a.age < b.age;
     const int64_t lasts_a = coarse(a.lasts);
     const int64_t lasts_b = coarse(b.lasts);
-    return lasts_a != lasts_b ? lasts_a > lasts_b : coarse(a.seconds) > coarse(b.seconds);
+    if (lasts_a != lasts_b) return lasts_a > lasts_b;
+    const int64_t seconds_a = coarse(a.seconds);
+    const int64_t seconds_b = coarse(b.seconds);
+    // Large ones first: small ones find room beside them.
+    return seconds_a != seconds_b ? seconds_a > seconds_b : a.size > b.size;
   });
   rooms_.work += turns.size() * 10;
   return turns;

@@ -8,6 +8,7 @@ namespace hq {
 
 Pass::Pass(const PlanInput& input, const std::set<WorkerId>& shunned) : in_(&input) {
   rooms_.open(input);
+  settled_.assign(rooms_.blocks(), 0);
   order_of_.assign(input.state.classes().count(), kNoOrder);
   for (WorkerId worker : shunned) {
     const auto room = rooms_.find(worker);

@@ -63,13 +63,14 @@ class Pass {
     size_t age = 0;
     double seconds = 0;  // of one task, as far as known
     double lasts = 0;    // of all of them, if they had all workers to themselves
+    double size = 0;     // of one task: the shares of all resources that it asks for, added up
     bool urgent = false;
   };
   [[nodiscard]] std::vector<Turn> turns();
   void find_durations(std::vector<Turn>& turns) const;
   void find_urgent(std::vector<Turn>& turns);
   [[nodiscard]] double places_for(ClassId klass, bool exact);
-  void add_use(const Turn& turn, std::vector<double>& use) const;
+  void add_use(Turn& turn, std::vector<double>& use) const;
 
   // slots.cc
   // These return false when the step is spent before the class is done; they go on where they stood.
@@ -156,6 +157,7 @@ class Pass {
   bool keep_from_lower();
   void keep_in(size_t room);
   void mark_shut(size_t room);
+  void settle(size_t room);
   void count_holders(size_t room);
   void forget_holders(size_t room);
   void cap_for(const Keeper& keeper, size_t room, uint64_t most);
@@ -190,12 +192,15 @@ class Pass {
   // of the class with variants at hand
   std::vector<Offer> offers_;
   std::vector<std::vector<Choice>> choices_;
+  std::vector<uint64_t> fits_;                            // of the room at hand, by variant
+  std::vector<int64_t> key_;                              // and what its choices depend on
   std::map<std::vector<int64_t>, size_t> known_choices_;  // rooms that are alike in what matters count as one
   uint64_t combinations_ = 0;                             // compared so far
   std::optional<uint8_t> only_variant_;
 
   // while things are kept from lower priorities
   std::vector<Keeper> keepers_;
+  std::vector<uint64_t> settled_;  // by block: rooms, as bits
   std::vector<Put> put_;
   std::vector<uint64_t> held_;  // by demand, of the room at hand
   std::vector<int64_t> lower_;  // by resource: what lower priorities hold of it

@@ -21,9 +21,11 @@ void Rooms::open(const PlanInput& input) {
   std::sort(backlogs_.begin(), backlogs_.end(), std::greater<>());
   stale_.assign((rooms_.size() + kBlock - 1) / kBlock, true);
   add_columns(state.classes().resource_count());
-  for (size_t i = 0; i < rooms_.size(); ++i) read_free(i);
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    read_free(i);
+    read_total(i);
+  }
   available_ = free_;
-  read_totals();
 }
 
 void Rooms::read_room(const PlanInput& input, Room& room) {
@@ -54,14 +56,12 @@ void Rooms::add_columns(size_t resources) {
   sums_.resize(resources);
 }
 
-void Rooms::read_totals() {
+void Rooms::read_total(size_t i) {
   for (ResourceIndex r = 0; r < total_.size(); ++r) {
-    for (size_t i = 0; i < rooms_.size(); ++i) {
-      const auto total = int64_t(rooms_[i].worker->total.at(r).scaled);
-      total_[r][i] = total;
-      sums_[r] += double(total);
-      if (total > 0) without_[r][i / kBlock] &= ~(uint64_t{1} << (i % kBlock));
-    }
+    const auto total = int64_t(rooms_[i].worker->total.at(r).scaled);
+    total_[r][i] = total;
+    sums_[r] += double(total);
+    if (total > 0) without_[r][i / kBlock] &= ~(uint64_t{1} << (i % kBlock));
   }
 }
 

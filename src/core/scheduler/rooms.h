@@ -92,7 +92,7 @@ class Rooms {
   void read_room(const PlanInput& input, Room& room);
   void read_again(const PlanInput& input, size_t i);
   void read_free(size_t i);
-  void read_totals();
+  void read_total(size_t i);
   void read_available(const State& state, size_t i);
   void subtract_backlog(const State& state, size_t i);
   void find_bounds(size_t block);

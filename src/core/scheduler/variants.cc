@@ -80,20 +80,22 @@ bool Pass::gather_offers(Demand& demand) {
 void Pass::look_at_variants(size_t i, Demand& demand) {
   const std::vector<VariantNeed>& variants = needs(demand.klass);
   const uint64_t most = std::min({demand.remaining, rooms_.at(i).most, uint64_t{UINT32_MAX}});
-  std::vector<uint64_t> fits;
-  std::vector<int64_t> key;
+  rooms_.work += Rooms::kRoomWork;
+  fits_.clear();
+  for (const VariantNeed& need : variants) fits_.push_back(std::min(room_for(i, demand, need), most));
+  if (std::all_of(fits_.begin(), fits_.end(), [](uint64_t n) { return n == 0; })) return;
+  key_.assign(fits_.begin(), fits_.end());
   for (const VariantNeed& need : variants) {
-    fits.push_back(std::min(room_for(i, demand, need), most));
-    key.push_back(int64_t(fits.back()));
     for (const VariantNeed::Item& item : need.items) {
-      key.push_back(rooms_.available(i, item.resource));
-      if (item.all) key.push_back(rooms_.total(i, item.resource));
+      key_.push_back(rooms_.available(i, item.resource));
+      if (item.all) key_.push_back(rooms_.total(i, item.resource));
     }
   }
-  rooms_.work += Rooms::kRoomWork;
-  if (std::all_of(fits.begin(), fits.end(), [](uint64_t n) { return n == 0; })) return;
-  const auto [known, is_new] = known_choices_.emplace(std::move(key), choices_.size());
-  if (is_new) choices_.push_back(choices_of(i, demand, fits, most));
+  auto known = known_choices_.find(key_);
+  if (known == known_choices_.end()) {
+    known = known_choices_.emplace(key_, choices_.size()).first;
+    choices_.push_back(choices_of(i, demand, fits_, most));
+  }
   offers_.push_back({i, known->second});
 }
 

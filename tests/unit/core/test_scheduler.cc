@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "hq/base/random.h"
+#include "hq/core/explain.h"
 #include "support/scheduler_world.h"
 
 using namespace hq;
@@ -402,6 +403,26 @@ void check_conserves_work(const Cluster& c) {
   }
 }
 
+// Whatever waits beside room for it, in any priority: there is a reason, and explain gives one.
+void check_explained(const Cluster& c) {
+  for (const auto& [priority, classes] : c.state.ready().priorities()) {
+    for (const auto& [klass, ready] : classes) {
+      for (const VariantNeed& need : c.state.classes().needs(klass)) {
+        if (need.nodes > 0) continue;
+        for (const auto& [id, worker] : c.state.alive_workers()) {
+          if (!could_run(need, *worker, c.now) || worker->gang) continue;
+          const auto kept = c.scheduler.reservation(id);
+          const std::string why = kept && kept->klass != klass ? "kept"
+                                  : !not_free_text(c.state, klass, *worker).empty()
+                                      ? "not free"
+                                      : kept_text(c.state, klass, priority, *worker, c.now);
+          CHECK_FALSE(why.empty());
+        }
+      }
+    }
+  }
+}
+
 void check_not_overcommitted(const Cluster& c) {
   for (const auto& [id, worker] : c.state.alive_workers()) {
     for (ResourceIndex r = 0; r < c.state.classes().resource_count(); ++r) {
@@ -425,6 +446,7 @@ TEST_CASE("no worker is over-committed, and none idles while a task that fits it
       r.c.plan();
       check_not_overcommitted(r.c);
       check_conserves_work(r.c);
+      check_explained(r.c);
       r.c.now = r.c.now + Duration(int64_t(r.random.below(3'000'000'000)));
       r.c.end_due();
     }
@@ -487,6 +509,44 @@ TEST_CASE("a pass in small steps places the same as a whole one") {
     }
     CHECK(free[0] == free[1]);
   }
+}
+
+// --- order within a priority ------------------------------------------------------------------------------
+
+TEST_CASE("tasks of which few fit at a time do not stay to the end, where they would run alone") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  c.add_job({variant({{"cpus", 1}})}, 8, 1);
+  c.add_job({variant({{"cpus", 3}})}, 4, 1);
+  const WallTime begin = c.now;
+  c.run();
+  CHECK(c.now - begin == 5s);
+}
+
+TEST_CASE("in a long queue the older job goes first all the same") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId older = c.add_job({variant({{"cpus", 1}})}, 400, 1);
+  const JobId younger = c.add_job({variant({{"cpus", 3}})}, 10, 1);
+  c.plan();
+  CHECK(c.running(older) == 4);
+  CHECK(c.running(younger) == 0);
+}
+
+TEST_CASE("what takes long by its time request begins before what is done soon") {
+  Cluster c;
+  c.add_worker({{"cpus", 2}});
+  ResourceVariant brief = variant({{"cpus", 1}});
+  brief.min_time = 3s;
+  ResourceVariant lengthy = variant({{"cpus", 1}});
+  lengthy.min_time = 4s;
+  c.add_job({brief}, 2, 3);
+  const JobId last = c.add_job({lengthy}, 1, 4);
+  const WallTime begin = c.now;
+  c.plan();
+  CHECK(c.running(last) == 1);
+  c.run();
+  CHECK(c.now - begin == 6s);
 }
 
 // --- several nodes ----------------------------------------------------------------------------------------
