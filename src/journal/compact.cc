@@ -14,9 +14,10 @@ namespace hq {
 namespace {
 
 constexpr size_t kBatchEvents = 4'096;
-constexpr uint64_t kSyncBytes = uint64_t{16} << 20;  // a little at a time, or one sync stalls for long
-constexpr uint64_t kLittle = uint64_t{64} << 10;     // left to do while the writer waits
-constexpr int kMostRounds = 20;                      // of catching up, with a writer that is as fast as we
+// A little at a time: on some file systems a commit's sync waits for what we have written besides.
+constexpr uint64_t kSyncBytes = uint64_t{4} << 20;
+constexpr uint64_t kLittle = uint64_t{64} << 10;  // left to do while the writer waits
+constexpr int kMostRounds = 20;                   // of catching up, with a writer that is as fast as we
 
 // What stays, as the state at the end says.
 class Choice {

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import sqlite3
+import time
 
 import pytest
 
@@ -46,6 +47,28 @@ def test_a_variable_names_the_journal_for_scripts_that_cannot_be_edited(hq):
     hq.command(["submit", "--", "true"])
 
     assert hq.command(["journal", "export", "j.bin"]).stdout.count("job-created") == 1
+
+
+def test_a_server_that_is_killed_while_it_prunes_keeps_what_has_not_ended(hq):
+    server = hq.start_server("--journal", "j.bin")
+    hq.start_worker("--cpus=2")
+    hq.command(["submit", "--wait", "--array=1-300", "--stdout=none", "--stderr=none", "--", "true"])
+    hq.command(["submit", "--array=1-100000", "--cpus=100", "--", "true"])
+    for delay in (0, 0.002, 0.005, 0.01, 0.02):
+        pruning = hq.start("hq journal prune")
+        time.sleep(delay)
+        server.signal(signal.SIGKILL)
+        server.wait()
+        pruning.wait()
+
+        assert hq.command(["journal", "check", "j.bin", "--output-mode=json"]).json["good"]
+        server = hq.start_server("--journal", "j.bin")
+        jobs = {job["id"]: job["task_stats"] for job in hq.command(["job", "list", "--all", "--output-mode=json"]).json}
+        assert jobs[2]["waiting"] == 100000
+        assert jobs.get(1, {"finished": 300})["finished"] == 300
+    hq.command(["journal", "prune"])
+    assert (hq.cwd / "j.bin").stat().st_size < 3000
+    assert hq.command(["submit", "--output-mode=quiet", "--", "true"]).stdout == "3\n"
 
 
 def test_a_second_server_on_a_journal_is_refused_with_the_name_of_the_first(hq):
