@@ -260,9 +260,9 @@ Server::Impl::KnownStarts Server::Impl::reclaim(WorkerId worker, WorkerId lost, 
   }
   if (!event.ranges.empty()) record(std::move(event));
   // The inventory is complete: nothing else runs there. A multi-node task does not go on, since its other
-  // nodes may have; until its program has been ended it is nobody's.
+  // nodes may have; until its program has been ended, which may begin even now, it is nobody's.
   const bool all_taken = std::all_of(hello.held.begin(), hello.held.end(), [&](const msg::HeldTask& held) {
-    return !held.running || taken.contains({held.job, held.task}) || !is_held(lost, held);
+    return taken.contains({held.job, held.task}) || !is_held(lost, held);
   });
   if (state.find_worker(lost)->holding && all_taken) fence(lost);
   return starts;

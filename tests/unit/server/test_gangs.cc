@@ -87,6 +87,11 @@ TEST_CASE("a multi-node task goes on when the server comes back") {
 TEST_CASE(
     "a multi-node task whose first worker was given up is ended when that is back, and only then starts "
     "anew") {
+  bool running = true;
+  SUBCASE("and runs it") {}
+  SUBCASE("and is about to begin it") {
+    running = false;
+  }
   TestServer s(true);
   WorkerConfig quick = node("n1");
   quick.heartbeat_interval = 1s;
@@ -95,14 +100,14 @@ TEST_CASE(
   TestWorker& spare = s.add_worker(node("n3"));
   const JobId job = s.submit(on_nodes(2));
   root.runs();
-  root.started(job, 0);
+  if (running) root.started(job, 0);
   root.beating = false;
   s.advance(20s);
   REQUIRE(s.worker(root).lost == LossReason::kHeartbeatLost);
 
   TestWorker& again = s.reconnect(root);
   msg::Hello hello = again.hello();
-  hello.held = {again.held(job, 0, true)};
+  hello.held = {again.held(job, 0, running)};
   again.say(hello);
   s.settle();
 
