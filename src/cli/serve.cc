@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include "cli/commands/show_server.h"
 #include "cli/log_file.h"
@@ -29,6 +32,8 @@ namespace {
 
 constexpr size_t kServerUidLength = 6;
 constexpr Duration kProbeTimeout = 5s;
+constexpr Duration kPortPatience = 65s;  // a closed connection may hold its port for 60
+constexpr Duration kPortPause = 200ms;
 
 // Whether a server answers in this directory. It really talks to it: a left-over access file alone says
 // nothing.
@@ -98,11 +103,29 @@ Result<AccessRecord> make_access(const ServerStartOptions& options, const ServeJ
                          {host, options.worker_port.value_or(0), !options.disable_worker_encryption});
 }
 
-Result<BoundRouter> bind(Transport& transport, AccessRecord& access, Role role) {
+// While a server is gone its port is one among many to the kernel, which may lend it to somebody's outgoing
+// connection; for a minute at most, if that is short.
+Result<BoundRouter> bind_patiently(Transport& transport, const RouterOptions& options, SignalQueue& signals) {
+  bool told = false;
+  for (const auto begin = std::chrono::steady_clock::now();;) {
+    auto bound = transport.bind_router(options);
+    if (bound || bound.error().message != os_error_text(EADDRINUSE)) return bound;
+    if (std::chrono::steady_clock::now() - begin > kPortPatience || signals.next()) return bound;
+    if (!std::exchange(told, true)) {
+      log::warn("Port " + std::to_string(options.port) + " of the last server is in use; waiting for " +
+                std::to_string(kPortPatience / 1s) + " s at most until it is free");
+    }
+    std::this_thread::sleep_for(kPortPause);
+  }
+}
+
+// `signals`: of a server that comes back and needs its port again; null for others, which fail at once.
+Result<BoundRouter> bind(Transport& transport, AccessRecord& access, Role role, SignalQueue* signals) {
   RouterOptions options = router_options(access, role);
   options.limits.max_frame_bytes = role == Role::kClient ? limits::kMaxClientFrame : limits::kMaxWorkerFrame;
   if (role == Role::kClient) options.limits.send_queue = limits::kClientSendQueue;
-  auto bound = transport.bind_router(options);
+  auto bound =
+      signals != nullptr ? bind_patiently(transport, options, *signals) : transport.bind_router(options);
   if (!bound) {
     if (role == Role::kWorker) return bound.error();
     return std::move(bound.error()).with_context("Cannot create HQ server socket");
@@ -156,9 +179,10 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   ::signal(SIGXFSZ, SIG_IGN);  // a file that must not grow is an error of that write
   auto transport = Transport::make();
   if (!transport) return transport.error();
-  auto clients = bind(**transport, *access, Role::kClient);
+  SignalQueue* patience = journal->restored_something() ? &*signals : nullptr;
+  auto clients = bind(**transport, *access, Role::kClient, patience);
   if (!clients) return clients.error();
-  auto workers = bind(**transport, *access, Role::kWorker);
+  auto workers = bind(**transport, *access, Role::kWorker, patience);
   if (!workers) return workers.error();
   access->addresses = usable_addresses();
 

@@ -1,6 +1,7 @@
 """Servers that go away and come back with their journal; workers, tasks and waiting commands that outlive that."""
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,6 +68,22 @@ def test_a_server_that_leaves_to_come_back_leaves_tasks_running(hq, way):
     (hq.cwd / "go").touch()
     hq.await_job(1, "FINISHED")
     assert lines(hq) == ["0"]
+    assert worker.running()
+
+
+def test_a_server_that_comes_back_waits_for_its_port(hq):
+    server = start(hq)
+    worker = hq.start_worker("--cpus=1")
+    port = int(hq.command(["server", "info"]).fields["Client port"])
+    kill(server)
+    other = socket.create_server(("", port))
+    server = hq.start(["hq", "server", "start", "--journal", str(hq.home / "journal")])
+    wait_until(lambda: f"Port {port} of the last server is in use" in server.stderr, "it is told")
+
+    other.close()
+
+    hq.await_server(server)
+    hq.command(["submit", "--wait", "--", "true"])
     assert worker.running()
 
 
