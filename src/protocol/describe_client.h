@@ -55,6 +55,7 @@ void describe(V& v, S& s) {
   v.field("max_fails", s.max_fails);
   describe(v, s.submit);
   v.field("ids_after_existing", s.ids_after_existing);
+  v.field("notices", s.notices);
   if constexpr (V::kDecodes) {
     if (v.map().ok()) complete_submit(v.map(), s);
   }

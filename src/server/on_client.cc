@@ -291,6 +291,10 @@ void Server::Impl::on(PeerId from, RequestId id, msg::Submit&& request) {
   record(std::move(event));
   if (graph) abort_hopeless(job_id);
   reply(from, id, msg::Submitted{job_id});
+  if (!request.notices) return;
+  msg::WaitJobs wait{{msg::Selection::Kind::kIds, IdArray::single(job_id.value)}};
+  wait.notices = true;
+  on(from, id, std::move(wait));
 }
 
 // New tasks of a graph whose dependencies have already failed, been canceled or aborted will never run.

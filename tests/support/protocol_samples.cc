@@ -288,7 +288,7 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"get_server_info", msg::GetServerInfo{}},
       {"stop_server", msg::StopServer{true}},
       {"debug_dump", msg::DebugDump{"/tmp/dump.json"}},
-      {"submit", msg::Submit{JobId(12), "simulate", 3, array_submit(), true}},
+      {"submit", msg::Submit{JobId(12), "simulate", 3, array_submit(), true, true}},
       {"submit_graph", graph},
       {"resubmit_job", msg::ResubmitJob{last, {TaskState::kFailed, TaskState::kCanceled}}},
       {"open_job", msg::OpenJob{"later", 7}},

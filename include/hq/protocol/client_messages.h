@@ -58,6 +58,8 @@ struct Submit {
   SubmitDescription submit;
   // Entries or a graph without ids in an open job: ids are moved behind the largest existing one.
   bool ids_after_existing = false;
+  // Goes on as WaitJobs with notices would, so that nothing is missed that the tasks say.
+  bool notices = false;
   friend bool operator==(const Submit&, const Submit&) = default;
 };
 // A new job of those tasks of a job that are in certain states, each with its id and what it was given.

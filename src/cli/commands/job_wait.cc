@@ -37,7 +37,7 @@ class Wait {
       : client_(client), what_(what), output_(output), line_(context, output) {
     msg::WaitJobs request{what.jobs, what.without_close};
     request.notices = what.callback != nullptr;
-    end_ = client.send(request);
+    end_ = what.begun ? *what.begun : client.send(request);
     if (!line_.wanted()) return;
     request.notices = false;
     request.progress = true;
@@ -95,9 +95,11 @@ class Wait {
 
 Result<void> wait_for_jobs(Follower& follower, const WaitFor& what, const CommandContext& context,
                            Output& output) {
+  WaitFor now = what;
   while (true) {
-    auto done = Wait(follower.client(), what, context, output).run();
+    auto done = Wait(follower.client(), now, context, output).run();
     if (done || !follower.come_back()) return done;
+    now.begun.reset();  // it was another connection's
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "cli/commands/answers.h"
 #include "cli/commands/entries.h"
 #include "cli/commands/job_commands.h"
 #include "cli/commands/selection.h"
@@ -86,17 +87,25 @@ int run_submit(const SubmitOptions& options, const CommandContext& context, Outp
   if (!client) return output.print_error(client.error());
   auto message = prepare(options, context, output);
   if (!message) return output.print_error(message.error());
-  auto submitted = client->call<msg::Submitted>(std::move(*message));
-  if (!submitted) return output.print_error(submitted.error());
+  message->notices = options.wait && options.on_notify;
+  const RequestId request = client->send(std::move(*message));
+  auto reply = client->next(request);
+  if (!reply) return output.print_error(reply.error());
+  const auto* submitted = std::get_if<msg::Submitted>(&*reply);
+  if (submitted == nullptr) return output.print_error(unexpected_answer(*reply));
   print_submitted(submitted->job, output);
   if (!options.wait && !options.progress) return output.finish();
   Result<void> waited;
   Follower follower(context, std::move(*client));
   if (options.wait) {
     std::optional<NotifyCallback> callback;
-    if (options.on_notify) callback.emplace(*options.on_notify, context);
-    waited = wait_for_jobs(follower, {selection_of(submitted->job), false, callback ? &*callback : nullptr},
-                           context, output);
+    WaitFor what{selection_of(submitted->job)};
+    if (options.on_notify) {
+      callback.emplace(*options.on_notify, context);
+      what.callback = &*callback;
+      what.begun = request;
+    }
+    waited = wait_for_jobs(follower, what, context, output);
   }
   if (options.progress) waited = show_progress_of_submitted(follower, submitted->job, output);
   if (!waited) return output.print_error(waited.error());

@@ -1,6 +1,8 @@
 // Waiting for jobs, with or without a line that shows how far they are.
 #pragma once
 
+#include <optional>
+
 #include "cli/commands/context.h"
 #include "cli/commands/follower.h"
 #include "cli/commands/notify_callback.h"
@@ -13,6 +15,8 @@ struct WaitFor {
   msg::Selection jobs;
   bool without_close = false;
   const NotifyCallback* callback = nullptr;  // gets whatever their tasks say meanwhile
+  // A submit that asked for notices: its further answers are those of this wait.
+  std::optional<RequestId> begun = std::nullopt;
 };
 // Returns when all of them are done (and closed, unless `without_close`). On a terminal a line shows how far
 // they are.

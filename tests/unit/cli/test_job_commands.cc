@@ -43,13 +43,13 @@ TEST_CASE("a refused submit is an error") {
 
 TEST_CASE("submit --wait --on-notify runs a program for each message, in order") {
   PlayedServer server([](const msg::ClientRequest& request) {
-    if (std::holds_alternative<msg::Submit>(request)) return Replies{msg::Submitted{JobId(33)}};
     if (std::holds_alternative<msg::GetServerInfo>(request)) return Replies{};
-    CHECK(std::get<msg::WaitJobs>(request).notices);
+    CHECK(std::get<msg::Submit>(request).notices);
     const auto notice = [](const char* text) {
       return msg::TaskNotice{JobId(33), TaskId(0), InstanceId(0), WorkerId(1), text, {}};
     };
-    return Replies{notice("hi x"), notice("second"), notice("third"), msg::WaitFinished{}};
+    return Replies{msg::Submitted{JobId(33)}, notice("hi x"), notice("second"), notice("third"),
+                   msg::WaitFinished{}};
   });
   server.program_ends = {{"", ""}, {"exit status: 3", ""}, {"", "No such file or directory (os error 2)"}};
   SubmitOptions options = submit_true();

@@ -70,6 +70,27 @@ TEST_CASE("what a task says is told to those who wait for its job and want to he
   CHECK(w.acknowledged() == 1);
 }
 
+TEST_CASE("who submits may listen from the first moment on") {
+  TestServer s;
+  TestWorker& worker = s.add_worker(1);
+  const PeerId client = s.new_client();
+  msg::Submit message;
+  message.name = "job";
+  message.submit = submit().value();
+  message.notices = true;
+  const RequestId id = s.request(client, message);
+  (void)worker.runs();
+  worker.say(msg::Notice{1, JobId(1), TaskId(0), InstanceId(0), "early"});
+  worker.ended(JobId(1), 0);
+
+  const auto replies = s.replies(client);
+  REQUIRE(replies.size() == 3);
+  CHECK(std::holds_alternative<msg::Submitted>(replies[0].message));
+  CHECK(std::get<msg::TaskNotice>(replies[1].message).text == "early");
+  CHECK(std::holds_alternative<msg::WaitFinished>(replies[2].message));
+  for (const auto& reply : replies) CHECK(reply.id == id);
+}
+
 TEST_CASE("without a listener it is lost, and acknowledged all the same") {
   Talking w;
   w.say("a");
