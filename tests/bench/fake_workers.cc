@@ -232,6 +232,8 @@ class Fleet {
   void on(Fake&, SessionId, const msg::OutputWelcome&) {}
   void on(Fake&, SessionId, const msg::OutputKept&) {}
   void on(Fake&, SessionId, const msg::PeekOutput&) {}
+  void on(Fake&, SessionId, const msg::NoticeAck&) {}
+  void on(Fake&, SessionId, const msg::MeasureEvery&) {}
 
   void on(Fake& fake, SessionId, const msg::RunTasks& message) {
     const int64_t now = mono_ns();
