@@ -117,6 +117,7 @@ void State::hold(WorkerState& holder, const AssignedRange& range, const Job::Pla
     chunk.set_variant(row, range.variant);
     if (range.instance != group.instance(position)) group.set_instance(position, range.instance);
   });
+  if (holder.gang && range.nodes.empty()) release_canceled_gang(holder);
   const uint64_t n = range.ids.count();
   if (range.slot) {
     holder.slots += n;

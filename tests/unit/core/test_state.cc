@@ -460,3 +460,23 @@ TEST_CASE("the window is the longest that a worker may have been told") {
   w.apply(ServerStarted{"uid", 5s});
   CHECK(w.state.window() == 5s);
 }
+
+TEST_CASE(
+    "a task of one node that was handed to a node of a canceled gang tells the replay that this has ended") {
+  for (const uint32_t to : {1, 2}) {
+    World w;
+    w.add_worker(4);
+    w.add_worker(4);
+    const JobId gang = w.add_job(test::submit().nodes(2));
+    w.schedule();
+    w.start(WorkerId(1), gang, 0);
+    w.apply(JobCanceled{gang, ""});  // that its program has ended at last is no event
+    const JobId job = w.add_job(test::submit());
+
+    w.apply(TasksAssigned{WorkerId(to), {{job, {0, 0, 1}, InstanceId(0), 0, true, {}}}});
+
+    CHECK_FALSE(w.state.find_worker(WorkerId(1))->gang);
+    CHECK_FALSE(w.state.find_worker(WorkerId(2))->gang);
+    CHECK(w.state.find_worker(WorkerId(1))->lingering.empty());
+  }
+}
