@@ -16,12 +16,12 @@ void Pass::find_groups() {
     group.idle.push_back(i);
   }
   for (auto& [name, group] : by_name) groups_.push_back(std::move(group));
-  rooms_.work += rooms_.size();
+  rooms_.work += 10 * rooms_.size();
 }
 
 // A worker that becomes idle during the pass is seen by the next one.
 void Pass::sweep_idle(Group& group) {
-  rooms_.work += group.idle.size();
+  rooms_.work += 5 * group.idle.size();
   std::erase_if(group.idle, [&](size_t i) {
     const Room& room = rooms_.at(i);
     return room.closed || room.gang || !room.fresh || room.most == 0 || !room.worker->idle();
@@ -33,7 +33,7 @@ std::vector<size_t> Pass::idle_for(const Group& group, const VariantNeed& need,
                                    const Scheduler::WaitKey& own) {
   std::vector<size_t> out;
   if (group.idle.size() < need.nodes) return out;
-  rooms_.work += group.idle.size();
+  rooms_.work += 5 * group.idle.size();
   for (size_t i : group.idle) {
     const Room& room = rooms_.at(i);
     const bool kept = room.kept_for ? *room.kept_for != own : room.capped_by.has_value();

@@ -17,7 +17,7 @@ Pass::Pass(const PlanInput& input, const std::set<WorkerId>& shunned) : in_(&inp
     rooms_.empty(*room);
   }
   find_wanted();
-  rooms_.work += rooms_.size() * Rooms::kRoomWork;
+  rooms_.work += rooms_.size() * 2 * Rooms::kRoomWork;
 }
 
 bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, uint64_t work, Placement& out) {

@@ -192,6 +192,7 @@ class Pass {
   // of the class with variants at hand
   std::vector<Offer> offers_;
   std::vector<std::vector<Choice>> choices_;
+  std::vector<uint64_t> rooms_seen_;                      // by variant: offers in which it fits
   std::vector<uint64_t> fits_;                            // of the room at hand, by variant
   std::vector<int64_t> key_;                              // and what its choices depend on
   std::map<std::vector<int64_t>, size_t> known_choices_;  // rooms that are alike in what matters count as one

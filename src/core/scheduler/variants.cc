@@ -40,6 +40,7 @@ bool Pass::place_variants(Demand& demand) {
     choices_.clear();
     known_choices_.clear();
     combinations_ = 0;
+    rooms_seen_.assign(needs(demand.klass).size(), 0);
     only_variant_ = one_variant_for_all(demand);
   }
   if (only_variant_) return place_variant(demand, *only_variant_);
@@ -65,11 +66,17 @@ std::optional<uint8_t> Pass::one_variant_for_all(const Demand& demand) {
   return uint8_t(best);
 }
 
+// As many rooms for each variant as there are tasks are enough: were one of them to go elsewhere, one of
+// these would be left for it. Not so where the value of a variant differs between rooms.
 bool Pass::gather_offers(Demand& demand) {
+  const std::vector<VariantNeed>& variants = needs(demand.klass);
   while (next_block_ < rooms_.blocks()) {
     const size_t block = next_block_++;
     uint64_t bits = 0;
-    for (const VariantNeed& need : needs(demand.klass)) bits |= rooms_.fitting(block, need);
+    for (size_t v = 0; v < variants.size(); ++v) {
+      if (rooms_seen_[v] < demand.remaining || asks_for_all(variants[v]))
+        bits |= rooms_.fitting(block, variants[v]);
+    }
     for (; bits != 0; bits &= bits - 1)
       look_at_variants(block * Rooms::kBlock + size_t(std::countr_zero(bits)), demand);
     if (is_spent()) return false;
@@ -84,6 +91,7 @@ void Pass::look_at_variants(size_t i, Demand& demand) {
   fits_.clear();
   for (const VariantNeed& need : variants) fits_.push_back(std::min(room_for(i, demand, need), most));
   if (std::all_of(fits_.begin(), fits_.end(), [](uint64_t n) { return n == 0; })) return;
+  for (size_t v = 0; v < variants.size(); ++v) rooms_seen_[v] += fits_[v] > 0 ? 1 : 0;
   key_.assign(fits_.begin(), fits_.end());
   for (const VariantNeed& need : variants) {
     for (const VariantNeed::Item& item : need.items) {
