@@ -533,6 +533,22 @@ TEST_CASE("in a long queue the older job goes first all the same") {
   CHECK(c.running(younger) == 0);
 }
 
+TEST_CASE("an older task is not starved by a stream of younger jobs that are urgent") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  c.check = false;
+  c.add_job({variant({{"cpus", 1}})}, 4, 1.3);
+  c.plan();
+  const JobId whole = c.add_job({variant({{"cpus", 4}})}, 1, 0.5);
+  const JobId small = c.add_job({variant({{"cpus", 0.5}})}, 1, 0.5);
+  for (uint32_t i = 0; i < 40; ++i) {
+    c.add_job({variant({{"cpus", double(1 + i % 3)}})}, 6, 1.1 + 0.1 * (i % 5));
+    c.run(1s);
+  }
+  CHECK(c.count(whole, TaskState::kFinished) == 1);
+  CHECK(c.count(small, TaskState::kFinished) == 1);
+}
+
 TEST_CASE("what takes long by its time request begins before what is done soon") {
   Cluster c;
   c.add_worker({{"cpus", 2}});
