@@ -38,6 +38,10 @@ const State& Server::state() const {
   return impl_->state;
 }
 
+bool Server::has_heard(WorkerUid worker) const {
+  return impl_->sessions.has_heard(worker);
+}
+
 void Server::stop(const std::string& log_text) {
   if (impl_->stopping) return;
   log::info(log_text);

@@ -74,6 +74,7 @@ class Sessions {
   // False for a hello that is not newer than the newest of this worker so far: it comes from a connection
   // that was given up, and its inventory is none any more.
   bool note_hello(WorkerUid worker, uint64_t counter);
+  [[nodiscard]] bool has_heard(WorkerUid worker) const { return hellos_.contains(worker); }
   [[nodiscard]] std::map<PeerId, WorkerSession>& all() { return by_peer_; }
   [[nodiscard]] std::map<WorkerId, WorkerLink>& links() { return links_; }
 

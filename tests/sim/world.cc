@@ -309,11 +309,14 @@ void World::send_as_worker(const std::string& node, Bytes frame) {
 void World::replay_hello(const Machine& machine) {
   const auto registered = machine.registration();
   if (!registered || !server_ || server_->state().server_uid() != registered->server_uid) return;
+  const WorkerUid uid = server_->state().find_worker(registered->worker)->uid;
+  // A frame does not outlive the server that its connection led to, whose keys it is encrypted with.
+  if (!server_->has_heard(uid)) return;
   msg::Hello hello;
   hello.protocol = hello.min_protocol = 1;
   hello.server_uid = registered->server_uid;
   hello.worker = registered->worker;
-  hello.worker_uid = server_->state().find_worker(registered->worker)->uid;
+  hello.worker_uid = uid;
   hello.counter = 0;
   hello.config = machine.config();
   send_as_worker(machine.name(), encode(SessionId(0), hello));

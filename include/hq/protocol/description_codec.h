@@ -4,6 +4,7 @@
 
 #include "hq/base/bytes.h"
 #include "hq/base/result.h"
+#include "hq/core/hardware_overview.h"
 #include "hq/core/task.h"
 #include "hq/core/worker_config.h"
 

@@ -64,6 +64,8 @@ class Server {
   // REQUIRES: finished(). It left, to come back.
   [[nodiscard]] bool left() const;
   [[nodiscard]] const State& state() const;
+  // A hello of this worker has been taken in since this server began.
+  [[nodiscard]] bool has_heard(WorkerUid worker) const;
 
   struct Impl;
 
