@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <sstream>
 
@@ -42,25 +44,41 @@ Result<void> overwrite_text(const std::string& path, const std::string& text) {
   return write_all(fd.get(), text);
 }
 
-// The 22nd field of /proc/PID/stat; 0 when there is no such process.
-uint64_t start_of_process(uint32_t pid) {
+struct ProcessStatus {
+  bool zombie = false;
+  uint64_t start = 0;  // in ticks since boot; 0: there is no such process
+};
+
+// The third and the 22nd field of /proc/PID/stat.
+ProcessStatus status_of_process(uint32_t pid) {
+  ProcessStatus status;
   auto text = read_text(fmt::format("/proc/{}/stat", pid), kMostText);
-  if (!text) return 0;
+  if (!text) return status;
   const size_t behind_name = text->rfind(')');
-  if (behind_name == std::string::npos) return 0;
+  if (behind_name == std::string::npos) return status;
   std::istringstream fields(text->substr(behind_name + 1));
   std::string field;
   for (int i = 3; i <= 22 && fields >> field; ++i) {
+    if (i == 3) status.zombie = field == "Z" || field == "X";
   }
-  uint64_t start = 0;
-  std::from_chars(field.data(), field.data() + field.size(), start);
-  return start;
+  std::from_chars(field.data(), field.data() + field.size(), status.start);
+  return status;
 }
 
+// A killed process can be a zombie while one of its threads is still held up in a write.
+bool has_other_threads(uint32_t pid) {
+  std::error_code error;
+  std::filesystem::directory_iterator threads(fmt::format("/proc/{}/task", pid), error);
+  return !error && std::distance(begin(threads), end(threads)) > 1;
+}
+
+// A process that nobody waits for (some containers have no init that does) stays a zombie, which owns
+// nothing.
 bool is_running(const OwnerRecord& owner) {
   if (::kill(pid_t(owner.pid), 0) != 0 && errno == ESRCH) return false;
-  const uint64_t start = start_of_process(owner.pid);
-  return start == 0 || owner.process_start == 0 || start == owner.process_start;
+  const ProcessStatus status = status_of_process(owner.pid);
+  if (status.zombie && !has_other_threads(owner.pid)) return false;
+  return status.start == 0 || owner.process_start == 0 || status.start == owner.process_start;
 }
 
 Error in_use(const std::string& journal_path, const std::string& by) {
@@ -137,7 +155,7 @@ OwnerRecord current_process() {
   if (auto boot = read_text("/proc/sys/kernel/random/boot_id", kMostText))
     self.boot_id = boot->substr(0, boot->find('\n'));
   self.pid = uint32_t(::getpid());
-  self.process_start = start_of_process(self.pid);
+  self.process_start = status_of_process(self.pid).start;
   SystemRandom random;
   self.token = random.alphanumeric(kTokenLength);
   return self;

@@ -35,6 +35,23 @@ OwnerRecord elsewhere() {
   return other;
 }
 
+// A process that has ended and that nobody has waited for.
+class Zombie {
+ public:
+  Zombie() : pid_(::fork()) {
+    if (pid_ == 0) ::_exit(0);
+    siginfo_t info;
+    ::waitid(P_PID, id_t(pid_), &info, WEXITED | WNOWAIT);
+  }
+  Zombie(const Zombie&) = delete;
+  Zombie& operator=(const Zombie&) = delete;
+  ~Zombie() { ::waitpid(pid_, nullptr, 0); }
+  [[nodiscard]] uint32_t pid() const { return uint32_t(pid_); }
+
+ private:
+  pid_t pid_;
+};
+
 // Of a process that has ended.
 uint32_t dead_pid() {
   const pid_t pid = ::fork();
@@ -109,6 +126,11 @@ TEST_CASE("of an owner on this host that has died, the journal is taken at once"
   record.epoch = 3;
   SUBCASE("by its process id") {
     record.pid = dead_pid();
+  }
+  const Zombie zombie;
+  SUBCASE("by a process that nobody has waited for") {
+    record.pid = zombie.pid();
+    record.process_start = 0;
   }
   SUBCASE("by a process id that somebody else has now") {
     record.pid = uint32_t(::getpid());
