@@ -1,10 +1,14 @@
 """Fixtures of the end-to-end tests."""
+import signal
+
 import pytest
 
 import hq as harness
 
 
 def pytest_sessionstart(session):
+    # Who starts the tests in the background of a script has it ignored, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not harness.binary().exists():
         pytest.exit(f"no program at {harness.binary()}: build it, or name it in HQ_BINARY", returncode=3)
 
