@@ -196,7 +196,8 @@ def test_512_open_files_are_enough_for_many_tasks_and_clients(hq):
 
     hq.command(["submit", "--array=1-600", "--", "bash", "-c", "until test -e go; do sleep 0.2; done; echo $HQ_TASK_ID"])
     clients = [hq.start(["hq", "job", "wait", "1"]) for _ in range(20)]
-    wait_until(lambda: hq.command(["job", "task-ids", "1", "--filter=running"]).stdout == "1-600\n", "all run")
+    wait_until(lambda: hq.command(["job", "task-ids", "1", "--filter=running"]).stdout == "1-600\n", "all run",
+               timeout=120)
     (hq.cwd / "go").touch()
 
     assert [client.wait() for client in clients] == [0] * 20
