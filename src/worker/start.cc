@@ -30,7 +30,7 @@ size_t most_successors(const Definition& definition) {
   return std::clamp(size_t(kSuccessorTime / run), kFewestSuccessors, kMostSuccessors);
 }
 
-// "hq17-q3jX0bWz": the launch, and what nobody can guess.
+// "hq17-q3jX0bWz": the launch, and what nobody can guess. Of one random number, since each launch needs it.
 std::string token_of(LaunchId id, Random& random) {
   static constexpr std::string_view kLetters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

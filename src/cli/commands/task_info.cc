@@ -22,12 +22,6 @@ namespace {
 
 constexpr size_t kShortError = 237;  // bytes
 
-std::string memory_text(uint32_t kib) {
-  if (kib < 1024) return fmt::format("{} KiB", kib);
-  if (kib < 1024 * 1024) return fmt::format("{:.2f} MiB", double(kib) / 1024);
-  return fmt::format("{:.2f} GiB", double(kib) / (1024 * 1024));
-}
-
 std::string cpu_time_text(float seconds) {
   return short_duration_text(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
 }
@@ -80,7 +74,7 @@ class TaskTables {
     if (row.usage) {
       table.add_row("User time", cpu_time_text(row.usage->user_s));
       table.add_row("System time", cpu_time_text(row.usage->system_s));
-      table.add_row("Peak memory", memory_text(row.usage->peak_kib));
+      table.add_row("Peak memory", memory_size_text(uint64_t{row.usage->peak_kib} * 1024));
     }
     return table;
   }
