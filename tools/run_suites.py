@@ -24,8 +24,6 @@ NINJA = ["nice", "-n", "10", os.environ.get("NINJA", "ninja")]
 SHOWN_LINES = 40
 # Test programs of the layers that start threads; these also run under the thread sanitizer.
 THREADED = {"transport", "journal", "os", "stream"}
-# End-to-end tests that are repeated as on Linux 4.18, the oldest kernel that hq must run on.
-UNDER_OLD_KERNEL = {"test_faults", "test_submit", "test_worker"}
 DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed", re.M)
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
@@ -237,8 +235,9 @@ def submit_end_to_end(pool, report):
         name = "e2e/" + file.stem.removeprefix("test_")
         if report.wants(name):
             pool.submit(guarded, report, name, run_end_to_end, file, programs[0]["filename"][0])
+        # Again as on Linux 4.18, the oldest kernel that hq must run on.
         name = "old-kernel/" + file.stem.removeprefix("test_")
-        if file.stem in UNDER_OLD_KERNEL and report.wants(name):
+        if report.wants(name):
             pool.submit(guarded, report, name, run_end_to_end, file, programs[0]["filename"][0],
                         {"HQ_E2E_RUNNER": old_kernel[0]["filename"][0]})
 

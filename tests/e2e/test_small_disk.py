@@ -27,7 +27,7 @@ class SmallDisk:
         program = hq.bin / "hq"
         program.unlink()
         program.write_text(f"#!/bin/sh\nexec {' '.join(self.enter)} "
-                           f"sh -c 'cd \"$0\" && exec \"$@\"' \"$PWD\" {binary()} \"$@\"\n")
+                           f"sh -c 'cd \"$0\" && exec \"$@\"' \"$PWD\" {runner()} {binary()} \"$@\"\n")
         program.chmod(0o755)
 
     def run(self, script):
@@ -53,8 +53,6 @@ def disk(hq):
     made = []
 
     def make(size):
-        if runner():
-            pytest.skip("hq is run by another program here")
         if not shutil.which("unshare") or not shutil.which("nsenter"):
             pytest.skip("there is no unshare or no nsenter")
         made.append(SmallDisk(hq, size))
