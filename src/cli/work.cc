@@ -197,7 +197,9 @@ Result<int> work(const WorkerStartOptions& options, const GlobalOptions& global,
   // The launcher first: it must be forked while we are small and have one thread.
   auto signals = SignalQueue::open({SIGINT, SIGTERM, SIGTSTP});
   if (!signals) return signals.error();
-  auto launcher = start_launcher({std::move(start_state)});
+  LauncherOptions launching{.start_state = std::move(start_state)};
+  launching.memory_groups = prepare_memory_groups();
+  auto launcher = start_launcher(std::move(launching));
   if (!launcher) return launcher.error();
   if (auto raised = raise_nofile_limit(); !raised) log::warn("Open files: " + raised.error().message);
   ::signal(SIGXFSZ, SIG_IGN);  // a file that must not grow is an error of that write

@@ -94,6 +94,7 @@ struct LaunchRecord {
   pid_t pid = 0;
   ProcessEvent exit;  // kCleaningUp: what will be reported
   std::optional<StopPlan> stop;
+  bool grouped = false;          // the kernel holds its limit of memory
   uint64_t memory_exceeded = 0;  // stopped since its processes used that many bytes
 };
 

@@ -117,7 +117,8 @@ LauncherProcess::LauncherProcess(UniqueFd socket, LauncherOptions options)
       kick_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       base_environment_(std::move(options.start_state.environment)),
       defaults_(defaults_from(options.start_state)),
-      files_(*new FilePool(options.file_threads)) {
+      files_(*new FilePool(options.file_threads)),
+      memory_groups_(std::move(options.memory_groups)) {
   sigset_t set = child_signal_set();
   child_signals_ = UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   HQ_ASSERT(kick_.valid() && child_signals_.valid());

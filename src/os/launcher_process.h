@@ -26,6 +26,7 @@
 #include "os/file_pool.h"
 #include "os/launch_table.h"
 #include "os/launch_wire.h"
+#include "os/memory_groups.h"
 #include "os/process_tree.h"
 #include "os/spawn_call.h"
 
@@ -123,6 +124,8 @@ class LauncherProcess {
   [[nodiscard]] std::optional<TimePoint> next_stop() const;
 
   // --- limits of memory (launcher_memory.cc) ---
+  UniqueFd make_memory_group(LaunchRecord& record);
+  void leave_memory_group(LaunchRecord& record);
   void look_at_memory();
   void judge_memory(LaunchRecord& record, const std::vector<ProcessEntry>& members);
 
@@ -175,7 +178,8 @@ class LauncherProcess {
   std::unordered_map<std::string, unsigned> removals_;           // files being deleted
   std::unordered_map<std::string, std::vector<LaunchId>> held_;  // launches waiting for that
 
-  std::unordered_set<LaunchId> limited_;  // running with a limit of memory
+  MemoryGroups memory_groups_;
+  std::unordered_set<LaunchId> limited_;  // running with a limit of memory that we look after
   TimePoint next_memory_look_{};
   std::unordered_set<LaunchId> stopping_;
   std::vector<Remains> remains_;

@@ -24,6 +24,7 @@ Duration duration_of(const timeval& t) {
 
 LaunchStage stage_of(SpawnStep failed) {
   if (failed == SpawnStep::kStdin) return LaunchStage::kStdin;
+  if (failed == SpawnStep::kGroup) return LaunchStage::kLauncher;
   return failed == SpawnStep::kNotSearched ? LaunchStage::kSpawnNotSearched : LaunchStage::kSpawn;
 }
 
@@ -87,6 +88,8 @@ void LauncherProcess::spawn_one(LoopThread& self, Lock& lock, LaunchRecord& reco
     plan.cpus = cpus.data();
     plan.cpus_size = sizeof cpus;
   }
+  const UniqueFd group = make_memory_group(record);
+  plan.group_fd = group.get();
   record.state = LaunchRecord::State::kSpawning;
   record.spawn_began = now_;
   self.spawning = true;
@@ -157,7 +160,7 @@ void LauncherProcess::on_spawned(LoopThread& self, LaunchRecord& record, const S
   record.pid = outcome.pid;
   record.started = now_;
   running_[outcome.pid] = &record;
-  if (record.base->memory_limit > 0) limited_.insert(record.request.id);
+  if (record.base->memory_limit > 0 && !record.grouped) limited_.insert(record.request.id);
   left_alone_.numbers.erase(outcome.pid);
   ProcessEvent event;
   event.kind = ProcessEvent::Kind::kStarted;
@@ -171,6 +174,7 @@ void LauncherProcess::on_spawned(LoopThread& self, LaunchRecord& record, const S
 }
 
 void LauncherProcess::on_spawn_failed(LaunchRecord& record, const SpawnOutcome& outcome) {
+  leave_memory_group(record);
   stopping_.erase(record.request.id);
   if (outcome.step != SpawnStep::kDirectory || record.directory_made) {
     return fail(record, stage_of(outcome.step), outcome.errnum);
@@ -209,6 +213,7 @@ void LauncherProcess::on_exit(LaunchRecord& record, int status, const rusage& us
   event.usage.user = duration_of(usage.ru_utime);
   event.usage.system = duration_of(usage.ru_stime);
   event.usage.max_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  leave_memory_group(record);
   event.memory_exceeded = record.memory_exceeded;
   limited_.erase(record.request.id);
   running_.erase(record.pid);

@@ -78,6 +78,7 @@ HQ_NO_SANITIZE bool is_plain_name(const char* program) {
   child_pid.store(setsid(), std::memory_order_relaxed);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != defaults.launcher) _exit(kFailedChild);  // the launcher died before that call
+  if (plan.group_fd >= 0 && write(plan.group_fd, "0", 1) != 1) fail(report, SpawnStep::kGroup, errno);
   if (plan.cpus != nullptr && sched_setaffinity(0, plan.cpus_size, plan.cpus) != 0) {
     fail(report, SpawnStep::kExec, errno);
   }

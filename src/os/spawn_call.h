@@ -34,13 +34,14 @@ struct SpawnPlan {
   int out_fd = -1;            // -1: null device
   int err_fd = -1;
   int stdin_fd = -1;                // -1: null device; else opened anew for reading
+  int group_fd = -1;                // entrance of its memory group, -1: none
   const cpu_set_t* cpus = nullptr;  // null: as it is
   size_t cpus_size = 0;
   const SpawnDefaults* defaults = nullptr;
 };
 
 // kNotSearched: as kExec, the program was not found; a file of its name is in the working directory.
-enum class SpawnStep : uint8_t { kStarted, kFork, kDirectory, kStdin, kExec, kNotSearched };
+enum class SpawnStep : uint8_t { kStarted, kFork, kGroup, kDirectory, kStdin, kExec, kNotSearched };
 
 struct SpawnOutcome {
   SpawnStep step = SpawnStep::kStarted;  // or where it failed

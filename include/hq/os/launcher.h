@@ -40,7 +40,14 @@ struct ProcessStartState {
 struct LauncherOptions {
   ProcessStartState start_state;
   unsigned file_threads = 2;  // grows by itself while all of them hang
+  std::string memory_groups;  // as of prepare_memory_groups(); empty = limits of memory are looked after here
 };
+
+// Makes it possible that the kernel holds tasks' limits of memory, by a group of processes (cgroup v2) for
+// each such task. This process and its later children get a group of their own for that. Returns the
+// directory for the groups, empty where the own group was not handed over to us, or others live in it, or
+// Linux is older than 4.19. REQUIRES: no children yet.
+[[nodiscard]] std::string prepare_memory_groups();
 
 class Launcher : public ProcessPort {
  public:

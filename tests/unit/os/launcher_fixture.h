@@ -58,9 +58,10 @@ inline bool alive(pid_t pid) {
 class LauncherWorld {
  public:
   LauncherWorld() : LauncherWorld(capture_process_start_state()) {}
-  explicit LauncherWorld(ProcessStartState state) {
+  explicit LauncherWorld(ProcessStartState state, std::string memory_groups = "") {
     LauncherOptions options;
     options.start_state = std::move(state);
+    options.memory_groups = std::move(memory_groups);
     auto started = start_launcher(std::move(options));
     REQUIRE(started.ok());
     launcher = std::move(*started);
