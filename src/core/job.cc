@@ -6,105 +6,117 @@
 
 namespace hq {
 
-TaskGroup::TaskGroup(JobId job, uint32_t index, std::shared_ptr<const SubmitDescription> submit,
-                     WallTime submitted, RequestClasses& classes, DefinitionId first_definition)
-    : columns(submit->task_count()),
-      job_(job),
-      index_(index),
-      submit_(std::move(submit)),
+TaskGroup::TaskGroup(GroupKey key, KeptSubmit submit, uint64_t tasks, WallTime submitted,
+                     RequestClasses& classes, DefinitionId first_definition)
+    : columns(tasks),
+      graph_(submit.is_graph()),
+      first_definition_(first_definition),
+      key_(key),
       submitted_(submitted),
-      first_definition_(first_definition) {
-  if (submit_->is_graph()) {
-    graph_ = std::make_unique<GraphIndex>();
-    for (const GraphTask& task : submit_->graph) {
-      graph_->by_id.emplace_back(task.id.value, uint32_t(graph_->classes.size()));
-      graph_->classes.push_back(classes.intern(task.task.request));
-    }
-    std::sort(graph_->by_id.begin(), graph_->by_id.end());
-    lowest_ = graph_->by_id.front().first;
-    highest_ = graph_->by_id.back().first;
+      submit_(std::move(submit)) {
+  if (graph_) {
+    index_graph(classes);
     return;
   }
-  klass_ = classes.intern(submit_->task.request);
-  uint64_t entry = 0;
-  for (const IdArray::Part& part : submit_->ids.parts) {
-    parts_.push_back({part.range, 0, entry});
-    entry += part.range.count();
-    interleaved_ = interleaved_ || part.range.step > 1;
+  klass_ = classes.intern(submit_.wants().request);
+  if (submit_.one_range() == nullptr) index_parts();
+}
+
+void TaskGroup::index_graph(RequestClasses& classes) {
+  index_ = std::make_unique<Index>();
+  for (const GraphTask& task : graph()) {
+    index_->by_id.emplace_back(task.id.value, uint32_t(index_->classes.size()));
+    index_->classes.push_back(classes.intern(task.task.request));
   }
-  std::sort(parts_.begin(), parts_.end(),
+  std::sort(index_->by_id.begin(), index_->by_id.end());
+  index_->lowest = index_->by_id.front().first;
+  index_->highest = index_->by_id.back().first;
+}
+
+void TaskGroup::index_parts() {
+  index_ = std::make_unique<Index>();
+  std::vector<Part>& parts = index_->parts;
+  uint64_t entry = 0;
+  for (const IdArray::Part& part : submit_.parts()) {
+    parts.push_back({part.range, 0, entry});
+    entry += part.range.count();
+    index_->interleaved = index_->interleaved || part.range.step > 1;
+  }
+  std::sort(parts.begin(), parts.end(),
             [](const Part& a, const Part& b) { return a.range.first < b.range.first; });
   uint64_t position = 0;
-  for (Part& part : parts_) {
+  for (Part& part : parts) {
     part.position = position;
     position += part.range.count();
-    highest_ = std::max(highest_, part.range.last);
+    index_->highest = std::max(index_->highest, part.range.last);
   }
-  if (!parts_.empty()) lowest_ = parts_.front().range.first;
+  if (!parts.empty()) index_->lowest = parts.front().range.first;
 }
 
-const TaskGroup::Part* TaskGroup::part_of(uint32_t id) const {
-  auto it = std::upper_bound(parts_.begin(), parts_.end(), id,
+std::optional<TaskGroup::Part> TaskGroup::part_of(uint32_t id) const {
+  if (const IdRange* one = submit_.one_range())
+    return one->contains(id) ? std::optional(Part{*one, 0, 0}) : std::nullopt;
+  const std::vector<Part>& parts = index_->parts;
+  auto it = std::upper_bound(parts.begin(), parts.end(), id,
                              [](uint32_t value, const Part& part) { return value < part.range.first; });
-  while (it != parts_.begin()) {
+  while (it != parts.begin()) {
     --it;
-    if (it->range.contains(id)) return &*it;
-    if (!interleaved_) break;
+    if (it->range.contains(id)) return *it;
+    if (!index_->interleaved) break;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-const TaskGroup::Part& TaskGroup::part_at(uint64_t position) const {
-  auto it = std::upper_bound(parts_.begin(), parts_.end(), position,
+TaskGroup::Part TaskGroup::part_at(uint64_t position) const {
+  if (const IdRange* one = submit_.one_range()) return {*one, 0, 0};
+  const std::vector<Part>& parts = index_->parts;
+  auto it = std::upper_bound(parts.begin(), parts.end(), position,
                              [](uint64_t value, const Part& part) { return value < part.position; });
-  HQ_ASSERT(it != parts_.begin());
+  HQ_ASSERT(it != parts.begin());
   return *std::prev(it);
 }
 
 std::optional<uint64_t> TaskGroup::position(TaskId id) const {
   if (graph_) {
-    auto it = std::lower_bound(graph_->by_id.begin(), graph_->by_id.end(), std::pair(id.value, uint32_t{0}));
-    if (it == graph_->by_id.end() || it->first != id.value) return std::nullopt;
-    return uint64_t(it - graph_->by_id.begin());
+    const auto& by_id = index_->by_id;
+    auto it = std::lower_bound(by_id.begin(), by_id.end(), std::pair(id.value, uint32_t{0}));
+    if (it == by_id.end() || it->first != id.value) return std::nullopt;
+    return uint64_t(it - by_id.begin());
   }
-  const Part* part = part_of(id.value);
-  if (part == nullptr) return std::nullopt;
+  const auto part = part_of(id.value);
+  if (!part) return std::nullopt;
   return part->position + (id.value - part->range.first) / part->range.step;
 }
 
 TaskId TaskGroup::id_at(uint64_t position) const {
-  if (graph_) return TaskId(graph_->by_id[position].first);
-  const Part& part = part_at(position);
+  if (graph_) return TaskId(index_->by_id[position].first);
+  const Part part = part_at(position);
   return TaskId(uint32_t(part.range.first + (position - part.position) * part.range.step));
 }
 
 IdRange TaskGroup::run_from(uint64_t position) const {
   const uint32_t first = id_at(position).value;
   if (graph_) return {first, first, 1};
-  const Part& part = part_at(position);
+  const Part part = part_at(position);
   return {first, part.range.last, first == part.range.last ? 1 : part.range.step};
 }
 
 uint64_t TaskGroup::entry_index(TaskId id) const {
-  const Part* part = part_of(id.value);
-  HQ_ASSERT(part != nullptr);
+  const auto part = part_of(id.value);
+  HQ_ASSERT(part.has_value());
   return part->entry + (id.value - part->range.first) / part->range.step;
 }
 
-ClassId TaskGroup::klass(uint64_t position) const {
-  return graph_ ? graph_->classes[graph_->by_id[position].second] : klass_;
-}
-
 DefinitionId TaskGroup::definition(uint64_t position) const {
-  return graph_ ? DefinitionId(first_definition_.value + graph_->by_id[position].second) : first_definition_;
+  return graph_ ? DefinitionId(first_definition_.value + index_->by_id[position].second) : first_definition_;
 }
 
-const TaskDescription& TaskGroup::description(uint64_t position) const {
-  return graph_ ? submit_->graph[graph_->by_id[position].second].task : submit_->task;
+const TaskDescription& TaskGroup::wants(uint64_t position) const {
+  return graph_ ? graph()[index_->by_id[position].second].task : submit_.wants();
 }
 
 const std::vector<TaskId>& TaskGroup::dependencies(uint64_t position) const {
-  return submit_->graph[graph_->by_id[position].second].deps;
+  return graph()[index_->by_id[position].second].deps;
 }
 
 InstanceId TaskGroup::instance(uint64_t position) const {

@@ -165,7 +165,7 @@ const char* State::why_not_range(const AssignedRange& range) const {
   if (range.variant >= classes_.needs(group.klass(first->position)).size()) return "there is no such variant";
   if (group.rest != TaskState::kWaiting) return "the task had ended before";
   // As for_each_position: positions follow each other while the range follows a run of the group.
-  if (group.submit().is_graph() && range.ids.count() > 1) return "its tasks differ in what they are";
+  if (group.is_graph() && range.ids.count() > 1) return "its tasks differ in what they are";
   const IdRange run = group.run_from(first->position);
   const bool in_a_row = range.ids.count() == 1 || (run.step == range.ids.step && range.ids.last <= run.last);
   const auto was_held = [&](uint64_t position) {
@@ -198,7 +198,7 @@ const char* State::why_not(const TasksReclaimed& e) const {
     const auto first = owner->find(TaskId(range.ids.first));
     if (!first) return "there is no such task";
     const TaskGroup& group = *first->group;
-    if (group.submit().is_graph() && range.ids.count() > 1) return "its tasks differ in what they are";
+    if (group.is_graph() && range.ids.count() > 1) return "its tasks differ in what they are";
     if (range.variant >= classes_.needs(group.klass(first->position)).size())
       return "there is no such variant";
     for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {

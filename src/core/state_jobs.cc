@@ -45,8 +45,9 @@ void State::on(const JobClosed& e, WallTime time, Effects& effects) {
 void State::add_group(Job& target, const std::shared_ptr<const SubmitDescription>& submit, WallTime time) {
   const auto index = uint32_t(target.groups.size());
   const DefinitionId first_definition(uint32_t(definitions_.size()) + 1);
-  target.groups.push_back(
-      std::make_unique<TaskGroup>(target.id, index, submit, time, classes_, first_definition));
+  target.groups.push_back(std::make_unique<TaskGroup>(
+      GroupKey{target.id, index}, KeptSubmit(submit, target.id, server_uid_, submit_pools_),
+      submit->task_count(), time, classes_, first_definition));
   TaskGroup& group = *target.groups.back();
   definitions_.resize(definitions_.size() + group.definition_count(), DefinitionRef{target.id, index});
   target.counts[size_t(TaskState::kWaiting)] += group.task_count();
@@ -60,7 +61,7 @@ void State::add_group(Job& target, const std::shared_ptr<const SubmitDescription
 }
 
 void State::add_graph_edges(Job& target, const TaskGroup& group) {
-  for (const GraphTask& task : group.submit().graph) {
+  for (const GraphTask& task : group.graph()) {
     uint32_t unmet = 0;
     for (TaskId dep : task.deps) {
       auto place = target.find(dep);
@@ -134,7 +135,7 @@ uint64_t State::end_rest(Job& target, TaskState final_state, WallTime time) {
       }
     }
     group->rest = final_state;
-    if (!group->submit().is_graph()) {
+    if (!group->is_graph()) {
       if (group->task_count() > 0) ready_.remove_all(group->priority(0), group->klass(0), group->key());
       continue;
     }

@@ -73,7 +73,7 @@ void State::lose_task(Job& owner, const Job::Place& place, TaskId id, const Work
   using Last = Job::Losses::Last;
   TaskChunk& chunk = place.chunk();
   const RowState was = chunk.state(place.row());
-  const TaskDescription& description = place.group->description(place.position);
+  const TaskDescription& description = place.group->wants(place.position);
   --owner.counts[size_t(task_state(was))];
   if (may_fail && was == RowState::kRunning && description.crash_limit.value == CrashLimit::kNeverRestart) {
     ++owner.counts[size_t(TaskState::kFailed)];

@@ -10,10 +10,13 @@ TaskChunk::TaskChunk(uint32_t rows) : rows_(rows), memory_(new std::byte[rows * 
   std::fill_n(&start_ms(0), rows, kNeverStarted);
 }
 
-void TaskColumns::make(size_t chunk) {
-  const uint64_t first = uint64_t{chunk} * TaskChunk::kRows;
-  chunks_[chunk] =
-      std::make_unique<TaskChunk>(uint32_t(std::min<uint64_t>(TaskChunk::kRows, tasks_ - first)));
+TaskColumns::TaskColumns(uint64_t tasks) : tasks_(tasks) {
+  if (chunk_count() > 1) more_ = std::make_unique<std::unique_ptr<TaskChunk>[]>(chunk_count() - 1);
+}
+
+std::unique_ptr<TaskChunk> TaskColumns::make(size_t i) const {
+  const uint64_t before = uint64_t{i} * TaskChunk::kRows;
+  return std::make_unique<TaskChunk>(uint32_t(std::min<uint64_t>(TaskChunk::kRows, tasks_ - before)));
 }
 
 }  // namespace hq

@@ -85,12 +85,13 @@ void Server::Impl::define(WorkerSession& session, const TaskGroup& group, uint64
   define.job = job.id;
   define.job_uid = job.uid;
   define.server_uid = state.server_uid();
-  define.submit_dir = group.submit().submit_dir;
+  const std::shared_ptr<const SubmitDescription> submit = group.submit();
+  define.submit_dir = submit->submit_dir;
   define.job_name = job.name;
-  define.stream_path = group.submit().stream_path;
-  define.log_path = group.submit().log_path;
+  define.stream_path = submit->stream_path;
+  define.log_path = submit->log_path;
   // Shares ownership of the whole submit; points at the one description.
-  define.task = std::shared_ptr<const TaskDescription>(group.submit_ptr(), &group.description(position));
+  define.task = std::shared_ptr<const TaskDescription>(submit, &group.description(*submit, position));
   send(session.peer, session.session, define);
 }
 
@@ -120,16 +121,16 @@ void Server::Impl::hand_out(const Placed& placed) {
     for (WorkerId node : range.nodes) run.hosts.push_back(state.find_worker(node)->config->hostname);
     // A client that waits learns of the last tasks at once; before those a full report may come as it fills.
     run.eager = !job.consumers.empty() || (waiters.waits_for(range.job) && job.active() <= kLastTasks);
-    if (!group.submit().entries) {
+    const Entries* entries = group.entries();
+    if (entries == nullptr) {
       run.ids = range.ids;
       message.runs.push_back(std::move(run));
       continue;
     }
-    const Entries& entries = *group.submit().entries;
     run.ids = {range.ids.first, range.ids.first, range.ids.step};
     run.entries.emplace();
     for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
-      const std::string_view entry = entries.at(group.entry_index(TaskId(uint32_t(id))));
+      const std::string_view entry = entries->at(group.entry_index(TaskId(uint32_t(id))));
       if (entry_bytes + entry.size() > kMaxEntryBytes && run.entries->size() > 0) {
         msg::Run next = run;
         message.runs.push_back(std::move(run));

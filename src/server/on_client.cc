@@ -301,7 +301,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::Submit&& request) {
 void Server::Impl::abort_hopeless(JobId id) {
   const Job& job = *state.find_job(id);
   std::vector<TaskId> roots;
-  for (const GraphTask& task : job.groups.back()->submit().graph) {
+  for (const GraphTask& task : job.groups.back()->graph()) {
     for (TaskId dep : task.deps) {
       const Job::Place place = *job.find(dep);
       const TaskState s = place.group->state(place.position);

@@ -62,7 +62,7 @@ class GraphRest {
 
  private:
   [[nodiscard]] const std::vector<GraphTask>& graph(const Job& job) const {
-    return job.groups[submit_]->submit().graph;
+    return job.groups[submit_]->graph();
   }
 
   size_t submits_;  // those that the client knows of
@@ -196,7 +196,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::GetJobs&& request) {
     detail.max_fails = job->max_fails;
     detail.submitted = job->submitted;
     detail.finished = job->finished;
-    for (const auto& group : job->groups) detail.submits.push_back(reduced(group->submit()));
+    for (const auto& group : job->groups) detail.submits.push_back(reduced(*group->submit()));
     GraphRest graph(*job);
     for (size_t room = limits::kTextBytesPerPage; room > 0 && !graph.at_end(*job);) {
       graph.take(*job, room, detail.submits[graph.submit()].graph);
@@ -300,7 +300,7 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
   msg::TaskExplanation out;
   out.job = job->id;
   out.task = request.task;
-  if (place->group->submit().is_graph()) out.deps = place->group->dependencies(place->position).size();
+  if (place->group->is_graph()) out.deps = place->group->dependencies(place->position).size();
   const auto unmet = job->unmet.find(request.task);
   if (unmet != job->unmet.end()) out.waiting_deps = unmet->second;
   const ClassId klass = place->group->klass(place->position);
@@ -309,8 +309,8 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
   if (waits && out.waiting_deps == 0) {
     for (WorkerConditions& worker : out.workers) {
       if (worker.enabled() > 0)
-        worker.now = not_now(klass, place->group->description(place->position).priority,
-                             *state.find_worker(worker.worker));
+        worker.now =
+            not_now(klass, place->group->priority(place->position), *state.find_worker(worker.worker));
     }
   }
   for (WorkerConditions& worker : out.workers) {

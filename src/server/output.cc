@@ -13,7 +13,7 @@ namespace {
 bool names_log_of(const Job& job, const msg::OutputData& data) {
   if (job.uid != data.job_uid) return false;
   return std::any_of(job.groups.begin(), job.groups.end(),
-                     [&](const auto& group) { return group->submit().log_path == data.log_path; });
+                     [&](const auto& group) { return group->log_path() == data.log_path; });
 }
 
 }  // namespace

@@ -19,8 +19,9 @@ constexpr uint32_t kMostPeekBytes = 64 * 1024;  // in one answer; a heartbeat ma
 // Where the output of a task that has started is; nothing when it is kept nowhere.
 std::optional<PeekTarget> Server::Impl::target_of(const Job& job, const Job::Place& place, TaskId id,
                                                   OutputChannel channel) const {
-  const TaskDescription& task = place.group->description(place.position);
-  const SubmitDescription& submit = place.group->submit();
+  const auto whole = place.group->submit();
+  const SubmitDescription& submit = *whole;
+  const TaskDescription& task = place.group->description(submit, place.position);
   const StdioSpec& spec =
       channel == OutputChannel::kStdout ? task.program.stdout_spec : task.program.stderr_spec;
   PeekTarget target;

@@ -19,7 +19,7 @@ class Again {
     std::vector<SubmitDescription> out;
     for (const auto& group : job_.groups) {
       SubmitDescription part;
-      if (group->submit().is_graph()) {
+      if (group->is_graph()) {
         auto taken = graph_of(*group);
         if (!taken) return taken.error();
         part = std::move(*taken);
@@ -71,7 +71,8 @@ class Again {
   }
 
   [[nodiscard]] SubmitDescription array_of(const TaskGroup& group) const {
-    const SubmitDescription& old = group.submit();
+    const auto submit = group.submit();
+    const SubmitDescription& old = *submit;
     SubmitDescription out;
     out.submit_dir = old.submit_dir;
     out.task = old.task;
@@ -89,7 +90,8 @@ class Again {
   }
 
   Result<SubmitDescription> graph_of(const TaskGroup& group) {
-    const SubmitDescription& old = group.submit();
+    const auto submit = group.submit();
+    const SubmitDescription& old = *submit;
     SubmitDescription out;
     out.submit_dir = old.submit_dir;
     out.stream_path = old.stream_path;

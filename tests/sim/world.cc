@@ -349,12 +349,11 @@ void World::check_output() {
   if (!logs_->fault().empty()) return rules_.broken("rule 9: " + logs_->fault());
   server_->state().for_each_job([&](const Job& job) {
     for (const auto& group : job.groups) {
-      if (!group->submit().log_path) continue;
+      if (!group->log_path()) continue;
       for (uint64_t position = 0; position < group->task_count(); ++position) {
         if (group->state(position) != TaskState::kFinished) continue;
         const StreamKey key{job.id, group->id_at(position), group->instance(position)};
-        if (logs_->content(server_->state().server_uid(), *group->submit().log_path, key) !=
-            printed_by(key)) {
+        if (logs_->content(server_->state().server_uid(), *group->log_path(), key) != printed_by(key)) {
           rules_.broken("rule 9: the output of task " + job.id.text() + "." + key.task.text() +
                         " is not what it printed");
         }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hq/core/event.h"
+#include "hq/core/kept_submit.h"
 #include "hq/core/lazy_map.h"
 #include "hq/core/ready_queue.h"
 #include "hq/core/request_classes.h"
@@ -22,18 +23,23 @@ namespace hq {
 // ascending id order.
 class TaskGroup {
  public:
-  TaskGroup(JobId job, uint32_t index, std::shared_ptr<const SubmitDescription> submit, WallTime submitted,
-            RequestClasses& classes, DefinitionId first_definition);
+  TaskGroup(GroupKey key, KeptSubmit submit, uint64_t tasks, WallTime submitted, RequestClasses& classes,
+            DefinitionId first_definition);
 
-  [[nodiscard]] GroupKey key() const { return {job_, index_}; }
-  [[nodiscard]] const SubmitDescription& submit() const { return *submit_; }
-  [[nodiscard]] const std::shared_ptr<const SubmitDescription>& submit_ptr() const { return submit_; }
+  [[nodiscard]] GroupKey key() const { return key_; }
+  // As it was submitted, with the paths of this job; made when it is asked for.
+  [[nodiscard]] std::shared_ptr<const SubmitDescription> submit() const { return submit_.whole(key_.job); }
+  [[nodiscard]] bool is_graph() const { return graph_; }
+  [[nodiscard]] const std::vector<GraphTask>& graph() const { return submit_.graph(); }
+  [[nodiscard]] const Entries* entries() const { return submit_.entries(); }
+  [[nodiscard]] const std::optional<std::string>& log_path() const { return submit_.log_path(); }
   [[nodiscard]] WallTime submitted() const { return submitted_; }
   [[nodiscard]] uint64_t task_count() const { return columns.tasks(); }
-  [[nodiscard]] uint32_t lowest_id() const { return lowest_; }
-  [[nodiscard]] uint32_t highest_id() const { return highest_; }
+  // REQUIRES: it has tasks.
+  [[nodiscard]] uint32_t lowest_id() const { return index_ ? index_->lowest : submit_.one_range()->first; }
+  [[nodiscard]] uint32_t highest_id() const { return index_ ? index_->highest : submit_.one_range()->last; }
   // Positions may not follow ids: some parts have steps.
-  [[nodiscard]] bool interleaved() const { return interleaved_ && parts_.size() > 1; }
+  [[nodiscard]] bool interleaved() const { return index_ && index_->interleaved; }
 
   [[nodiscard]] std::optional<uint64_t> position(TaskId id) const;
   [[nodiscard]] TaskId id_at(uint64_t position) const;
@@ -42,16 +48,21 @@ class TaskGroup {
   [[nodiscard]] IdRange run_from(uint64_t position) const;
   // Index of the entry of a task, in the written order of ids. REQUIRES: a member, of an array.
   [[nodiscard]] uint64_t entry_index(TaskId id) const;
-  [[nodiscard]] ClassId klass(uint64_t position) const;
-  [[nodiscard]] DefinitionId definition(uint64_t position) const;
-  [[nodiscard]] const TaskDescription& description(uint64_t position) const;
-  // Of a graph: what the task there depends on. REQUIRES: submit().is_graph().
-  [[nodiscard]] const std::vector<TaskId>& dependencies(uint64_t position) const;
-  [[nodiscard]] int32_t priority(uint64_t position) const { return description(position).priority; }
-  // How many definitions it has: 1 for an array, one per task for a graph.
-  [[nodiscard]] uint32_t definition_count() const {
-    return submit_->is_graph() ? uint32_t(submit_->graph.size()) : 1;
+  [[nodiscard]] ClassId klass(uint64_t position) const {
+    return graph_ ? index_->classes[index_->by_id[position].second] : klass_;
   }
+  [[nodiscard]] DefinitionId definition(uint64_t position) const;
+  // Of what a task asks for: all but its program, which submit() tells.
+  [[nodiscard]] const TaskDescription& wants(uint64_t position) const;
+  // The description of a task in `submit`, which is what submit() gave.
+  [[nodiscard]] const TaskDescription& description(const SubmitDescription& submit, uint64_t position) const {
+    return graph_ ? submit.graph[index_->by_id[position].second].task : submit.task;
+  }
+  // Of a graph: what the task there depends on. REQUIRES: is_graph().
+  [[nodiscard]] const std::vector<TaskId>& dependencies(uint64_t position) const;
+  [[nodiscard]] int32_t priority(uint64_t position) const { return wants(position).priority; }
+  // How many definitions it has: 1 for an array, one per task for a graph.
+  [[nodiscard]] uint32_t definition_count() const { return graph_ ? uint32_t(graph().size()) : 1; }
   [[nodiscard]] DefinitionId first_definition() const { return first_definition_; }
 
   [[nodiscard]] InstanceId instance(uint64_t position) const;
@@ -63,10 +74,10 @@ class TaskGroup {
   }
 
   TaskColumns columns;
-  // What became of all tasks whose row says waiting: waiting, or canceled or aborted as a whole.
-  TaskState rest = TaskState::kWaiting;
   // Exponentially weighted mean of how long its tasks ran, in seconds; negative until one has ended.
   float mean_ran_s = -1;
+  // What became of all tasks whose row says waiting: waiting, or canceled or aborted as a whole.
+  TaskState rest = TaskState::kWaiting;
 
  private:
   struct Part {
@@ -74,25 +85,28 @@ class TaskGroup {
     uint64_t position;  // of range.first
     uint64_t entry;     // written order
   };
-  [[nodiscard]] const Part* part_of(uint32_t id) const;
-  [[nodiscard]] const Part& part_at(uint64_t position) const;
-
-  JobId job_;
-  uint32_t index_;
-  std::shared_ptr<const SubmitDescription> submit_;
-  WallTime submitted_;
-  DefinitionId first_definition_;
-  ClassId klass_;             // array
-  std::vector<Part> parts_;   // array; ascending by first id
-  bool interleaved_ = false;  // some part has a step above 1: parts may interleave
-  uint32_t lowest_ = 0;
-  uint32_t highest_ = 0;
-  struct GraphIndex {
-    std::vector<std::pair<uint32_t, uint32_t>> by_id;  // (id, index in submit.graph), ascending
-    std::vector<ClassId> classes;                      // by index in submit.graph
+  // Of what is not an array of one range.
+  struct Index {
+    std::vector<Part> parts;                           // array; ascending by first id
+    std::vector<std::pair<uint32_t, uint32_t>> by_id;  // graph; (id, index in graph()), ascending
+    std::vector<ClassId> classes;                      // graph; by index in graph()
+    bool interleaved = false;                          // some part has a step above 1: parts may interleave
+    uint32_t lowest = 0;
+    uint32_t highest = 0;
   };
-  std::unique_ptr<GraphIndex> graph_;
-  std::map<uint64_t, uint32_t> big_instances_;
+  void index_graph(RequestClasses& classes);
+  void index_parts();
+  [[nodiscard]] std::optional<Part> part_of(uint32_t id) const;
+  [[nodiscard]] Part part_at(uint64_t position) const;
+
+  bool graph_;
+  ClassId klass_;  // array
+  DefinitionId first_definition_;
+  GroupKey key_;
+  WallTime submitted_;
+  KeptSubmit submit_;
+  std::unique_ptr<Index> index_;
+  LazyMap<uint64_t, uint32_t> big_instances_;
 };
 
 struct Job {

@@ -173,6 +173,7 @@ class State {
 
   std::string server_uid_;
   Duration window_{0};
+  SubmitPools submit_pools_;
   std::vector<std::unique_ptr<Job>> jobs_;  // by id - 1; forgotten ones are null
   std::map<WorkerId, std::unique_ptr<WorkerState>> workers_;
   std::map<WorkerId, WorkerState*> alive_;

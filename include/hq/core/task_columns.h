@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "hq/core/failure.h"
 #include "hq/core/ids.h"
@@ -89,34 +88,34 @@ class TaskChunk {
   std::unique_ptr<std::byte[]> memory_;
 };
 
-// All rows of one submit, by position; chunks come into being at the first touch.
+// All rows of one submit, by position; chunks come into being at the first touch. The first one has a place
+// of its own: most submits have no other.
 class TaskColumns {
  public:
-  explicit TaskColumns(uint64_t tasks)
-      : tasks_(tasks), chunks_((tasks + TaskChunk::kRows - 1) / TaskChunk::kRows) {}
+  explicit TaskColumns(uint64_t tasks);
   // The chunk of a position, made if missing.
   TaskChunk& at(uint64_t position) {
-    auto& chunk = chunks_[position / TaskChunk::kRows];
-    if (!chunk) make(position / TaskChunk::kRows);
+    std::unique_ptr<TaskChunk>& chunk = place_of(position / TaskChunk::kRows);
+    if (!chunk) chunk = make(position / TaskChunk::kRows);
     return *chunk;
   }
   // nullptr if nothing there has ever left waiting.
-  [[nodiscard]] TaskChunk* find(uint64_t position) const {
-    return chunks_[position / TaskChunk::kRows].get();
-  }
+  [[nodiscard]] TaskChunk* find(uint64_t position) const { return chunk(position / TaskChunk::kRows); }
   [[nodiscard]] static uint32_t row(uint64_t position) { return uint32_t(position % TaskChunk::kRows); }
   [[nodiscard]] RowState state(uint64_t position) const {
     TaskChunk* chunk = find(position);
     return chunk == nullptr ? RowState::kWaiting : chunk->state(row(position));
   }
   [[nodiscard]] uint64_t tasks() const { return tasks_; }
-  [[nodiscard]] size_t chunk_count() const { return chunks_.size(); }
-  [[nodiscard]] TaskChunk* chunk(size_t i) const { return chunks_[i].get(); }
+  [[nodiscard]] size_t chunk_count() const { return (tasks_ + TaskChunk::kRows - 1) / TaskChunk::kRows; }
+  [[nodiscard]] TaskChunk* chunk(size_t i) const { return i == 0 ? first_.get() : more_[i - 1].get(); }
 
  private:
-  void make(size_t chunk);
+  std::unique_ptr<TaskChunk>& place_of(size_t i) { return i == 0 ? first_ : more_[i - 1]; }
+  [[nodiscard]] std::unique_ptr<TaskChunk> make(size_t i) const;
   uint64_t tasks_;
-  std::vector<std::unique_ptr<TaskChunk>> chunks_;
+  std::unique_ptr<TaskChunk> first_;
+  std::unique_ptr<std::unique_ptr<TaskChunk>[]> more_;
 };
 
 }  // namespace hq

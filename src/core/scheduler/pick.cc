@@ -40,7 +40,7 @@ std::vector<AssignedRange> pick(const State& state, const Placed& placed) {
     }
     for (const IdRange& range : tasks.fresh.lowest(left)) {
       left -= range.count();
-      if (!group.submit().is_graph()) {
+      if (!group.is_graph()) {
         out.push_back({key.job, range, InstanceId(0), placed.variant, placed.slot, placed.nodes});
         continue;
       }

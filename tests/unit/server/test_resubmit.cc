@@ -20,9 +20,7 @@ struct Again : TestServer {
   std::string refused(JobId job, std::vector<TaskState> states = {}) {
     return ask<msg::Failed>(request_for(job, std::move(states))).message;
   }
-  const SubmitDescription& submit_of(JobId id, size_t group = 0) {
-    return job(id).groups.at(group)->submit();
-  }
+  SubmitDescription submit_of(JobId id, size_t group = 0) { return *job(id).groups.at(group)->submit(); }
 };
 
 }  // namespace
