@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from bench_cluster import BenchError, Cluster, Row, memory_bytes, ratios, say
+from bench_cluster import BenchError, Cluster, Row, cpu_seconds, memory_bytes, ratios, say
 
 MIB = 1 << 20
 
@@ -26,36 +26,51 @@ def raw_rate(tools):
     return float(tools.output("transport_bench", 2, 1, 64 * 1024).split(" MB/s")[0].split()[-1])
 
 
+def written_bytes(tasks, size):
+    """What they write together: about `size`, and of each the same number of MiB."""
+    return size // tasks // MIB * tasks * MIB
+
+
 def producing_rate(cluster, option, tasks, size):
-    """MB/s of so many tasks that write `size` bytes together, as fast as they can."""
-    each = size // tasks // MIB
+    """MB/s of so many tasks that write `size` bytes together, as fast as they can, into a file or directory that is new."""
+    each = written_bytes(tasks, size) // tasks
     command = ["submit", "--wait", option, f"--array=1-{tasks}", "--cpus=0.01", "--",
-               "dd", "if=/dev/zero", "bs=64k", f"count={each * 16}", "status=none"]
+               "dd", "if=/dev/zero", "bs=64k", f"count={each // 65536}", "status=none"]
     began = time.perf_counter()
     cluster.hq(*command)
-    return each * tasks * MIB / (time.perf_counter() - began) / 1e6
+    return each * tasks / (time.perf_counter() - began) / 1e6
+
+
+def forget_output(cluster):
+    """What was written before must not keep the disk busy while the next is measured."""
+    shutil.rmtree(cluster.folder / "out", ignore_errors=True)
+    (cluster.folder / "out.log").unlink(missing_ok=True)
 
 
 def throughput(options, tools, size):
     rows = []
     with Cluster(tools) as cluster:
         worker = cluster.start_worker("--cpus=2", "--detect-resources=none")
-        disk, raw, rates = [], [], {}
+        disk, raw, rates, costs = [], [], {}, {}
         for run in range(options.runs):
             say(f"  throughput: run {run + 1} of {options.runs}")
             disk.append(disk_rate(cluster.folder, size))
             raw.append(raw_rate(tools))
             for way, option in (("--stream", "--stream=out"), ("--log", "--log=out.log")):
                 for tasks in (1, 8, 64):
+                    used = cpu_seconds(cluster.pid) + cpu_seconds(worker.pid)
                     rates.setdefault((way, tasks), []).append(producing_rate(cluster, option, tasks, size))
-                    say(f"    {way}, {tasks} tasks: {rates[way, tasks][-1]:,.0f} MB/s")
-                    shutil.rmtree(cluster.folder / "out", ignore_errors=True)
+                    used = cpu_seconds(cluster.pid) + cpu_seconds(worker.pid) - used
+                    costs.setdefault((way, tasks), []).append(used / written_bytes(tasks, size) * 1e9)
+                    say(f"    {way}, {tasks} tasks: {rates[way, tasks][-1]:,.0f} MB/s, {costs[way, tasks][-1]:.2f} CPU s per GB")
+                    forget_output(cluster)
         peaks = [("server", memory_bytes(cluster.pid, "VmHWM")), ("worker", memory_bytes(worker.pid, "VmHWM"))]
     rows += [Row("what dd writes there", disk, "MB/s"), Row("what the sockets carry, CURVE", raw, "MB/s")]
     goals = {"--stream": min(400, 0.8 * statistics.median(disk)), "--log": min(200, 0.5 * statistics.median(raw))}
     for (way, tasks), values in rates.items():
         goal = goals[way]
-        rows.append(Row(f"{way}, {tasks} producing task{'s' if tasks > 1 else ''}", values, "MB/s", least=goal))
+        name = f"{way}, {tasks} producing task{'s' if tasks > 1 else ''}"
+        rows += [Row(name, values, "MB/s", least=goal), Row("  server and worker", costs[way, tasks], "CPU s/GB")]
     rows += [Row(f"peak memory of the {who}", [peak / MIB], "MiB", most=64) for who, peak in peaks]
     return rows
 
