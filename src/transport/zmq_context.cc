@@ -1,5 +1,7 @@
 #include "transport/zmq_context.h"
 
+#include <malloc.h>
+
 #include <cerrno>
 
 #include "hq/base/assert.h"
@@ -14,9 +16,19 @@ namespace {
 // What CURVE adds to a frame on the wire: command name, nonce, authentication code, flags.
 constexpr size_t kCurveOverhead = 8 + 8 + 16 + 1;
 
+// Frames of some 64 kB come and go by the thousand a second. As it is, malloc gives their pages back at once
+// and takes new ones, which the kernel has to clear, for the next; this keeps a few of them.
+void keep_freed_pages() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 class ZmqTransport final : public Transport {
  public:
   explicit ZmqTransport(const TransportOptions& options) {
+    keep_freed_pages();
     shared_.context.set(zmq::ctxopt::io_threads, options.io_threads);
     shared_.context.set(zmq::ctxopt::max_sockets, options.max_sockets);
     shared_.context.set(zmq::ctxopt::blocky, 0);  // sockets don't linger unless told
