@@ -7,14 +7,20 @@ namespace hq {
 
 void put_batch_record(Bytes& out, RecordHeader record, BytesView payload) {
   HQ_ASSERT(payload.size() <= kMaxChunk);
-  record.kind = RecordKind::kData;
-  record.length = uint32_t(payload.size());
-  record.previous = 0;
-  record.payload_check = crc32c(payload);
   const size_t at = out.size();
   out.resize(at + kRecordHeaderBytes);
-  put_record_header(out.data() + at, record, 0, at);
   out.append(payload);
+  record.length = uint32_t(payload.size());
+  (void)seal_batch_record(out.data(), at, record);
+}
+
+size_t seal_batch_record(char* batch, size_t at, RecordHeader record) {
+  HQ_ASSERT(record.length <= kMaxChunk);
+  record.kind = RecordKind::kData;
+  record.previous = 0;
+  record.payload_check = crc32c({batch + at + kRecordHeaderBytes, record.length});
+  put_record_header(batch + at, record, 0, at);
+  return kRecordHeaderBytes + record.length;
 }
 
 bool visit_batch(BytesView batch, const std::function<void(const RecordHeader&, BytesView)>& visit) {

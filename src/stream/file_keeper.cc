@@ -15,14 +15,15 @@ namespace hq {
 namespace {
 
 constexpr uint64_t kWorthAnIndex = 1024;  // records; fewer are gone through as fast
+constexpr size_t kBuffer = 512 * 1024;    // is written when so much has come, at the latest
 
 }  // namespace
 
 FileKeeper::FileKeeper(OutputPlace place, int zstd_level)
     : place_(std::move(place)), zstd_level_(zstd_level) {}
 
-char* FileKeeper::room(size_t bytes) {
-  return writer_->room(bytes);
+std::span<char> FileKeeper::room(size_t bytes) {
+  return {writer_->room(bytes), bytes};
 }
 
 void FileKeeper::put(const StreamWriter::Chunk& chunk, size_t length) {
@@ -33,8 +34,8 @@ uint64_t FileKeeper::length(const StreamKey& key, OutputChannel channel) const {
   return writer_->length(key, channel);
 }
 
-size_t FileKeeper::pending_bytes() const {
-  return writer_ ? writer_->pending_bytes() : 0;
+bool FileKeeper::full() const {
+  return writer_ && writer_->pending_bytes() >= kBuffer;
 }
 
 std::optional<Keeper::Failure> FileKeeper::open() {

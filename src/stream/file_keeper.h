@@ -13,10 +13,10 @@ namespace hq {
 class FileKeeper final : public Keeper {
  public:
   FileKeeper(OutputPlace place, int zstd_level);
-  char* room(size_t bytes) override;
+  std::span<char> room(size_t bytes) override;
   void put(const StreamWriter::Chunk& chunk, size_t length) override;
   uint64_t length(const StreamKey& key, OutputChannel channel) const override;
-  size_t pending_bytes() const override;
+  bool full() const override;
   std::optional<Failure> open() override;
   std::optional<Failure> flush() override;
   void rest(bool last) override;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,13 @@ namespace hq {
 class Keeper {
  public:
   virtual ~Keeper() = default;
-  // As of StreamWriter.
-  [[nodiscard]] virtual char* room(size_t bytes) = 0;
+  // Room for so many bytes of payload (at most kMaxChunk) or fewer, for the put() that follows. None only if
+  // none was asked for.
+  [[nodiscard]] virtual std::span<char> room(size_t bytes) = 0;
   virtual void put(const StreamWriter::Chunk& chunk, size_t length) = 0;
   [[nodiscard]] virtual uint64_t length(const StreamKey& key, OutputChannel channel) const = 0;
-  [[nodiscard]] virtual size_t pending_bytes() const = 0;
+  // So much was put that it is to be kept before more is read.
+  [[nodiscard]] virtual bool full() const = 0;
 
   // Whose bytes are lost, and why. `all`: nothing can be kept there now, whoever it is.
   struct Failure {

@@ -18,7 +18,7 @@ namespace hq {
 
 namespace {
 
-constexpr size_t kBuffer = 512 * 1024;  // is written when so much has come, at the latest
+constexpr size_t kBurst = 256 * 1024;  // from one pipe, before the others have their turn
 constexpr int kWidePipe = 1024 * 1024;
 constexpr int kRestAfterMs = 1000;
 constexpr size_t kLaneStack = 256 * 1024;
@@ -124,14 +124,14 @@ bool Lane::turn() {
   now_ = clock_.now().wall;
   for (Command& command : commands) {
     take(command);
-    if (keeper_->pending_bytes() >= kBuffer) flush();
+    if (keeper_->full()) flush();
   }
   if (commands.empty() || watched_ > 0) read_ready(may_sleep);
   // What has ended by now needed no watching.
   for (OutputId id : std::exchange(fresh_, {})) {
     if (auto found = streams_.find(id); found != streams_.end()) watch(found->second);
   }
-  if (!more_ || keeper_->pending_bytes() >= kBuffer || !ended_.empty()) flush();
+  if (!more_ || keeper_->full() || !ended_.empty()) flush();
   if (!events_.empty()) tell_(std::exchange(events_, {}));
   if (!closing) return true;
   std::lock_guard lock(mutex_);
@@ -166,62 +166,72 @@ void Lane::take(Command& command) {
   streams_.erase(command.id);
 }
 
+// Those that were ready and had no turn are still so, and come before any other has one again.
 void Lane::read_ready(bool may_sleep) {
-  std::array<epoll_event, 64> ready;
-  const int wait = !may_sleep ? 0 : rested_ || !streams_.empty() ? -1 : kRestAfterMs;
+  if (next_ready_ == ready_count_) poll_ready(may_sleep);
   more_ = false;
-  const int count = ::epoll_wait(poll_.get(), ready.data(), int(ready.size()), wait);
+  while (next_ready_ < ready_count_) {
+    if (keeper_->full()) {
+      more_ = true;
+      return;
+    }
+    read_from(ready_[next_ready_++].data.u64);
+  }
+}
+
+void Lane::poll_ready(bool may_sleep) {
+  const int wait = !may_sleep ? 0 : rested_ || !streams_.empty() ? -1 : kRestAfterMs;
+  const int count = ::epoll_wait(poll_.get(), ready_.data(), int(ready_.size()), wait);
+  next_ready_ = 0;
+  ready_count_ = size_t(std::max(count, 0));
   if (count == 0 && wait > 0) {
     keeper_->rest(false);
     rested_ = true;
   }
   if (wait != 0) now_ = clock_.now().wall;
-  for (int i = 0; i < count; ++i) {
-    if (keeper_->pending_bytes() >= kBuffer) {  // the others are still ready in the next turn
-      more_ = true;
-      return;
+}
+
+void Lane::read_from(uint64_t which) {
+  if (which == UINT64_MAX) {
+    uint64_t number = 0;
+    [[maybe_unused]] ssize_t got = ::read(wake_.get(), &number, sizeof number);
+    return;
+  }
+  auto found = streams_.find(OutputId(which >> 1));
+  if (found == streams_.end()) return;
+  Stream& stream = found->second;
+  const auto channel = OutputChannel(which & 1);
+  if (!read_once(stream, channel)) return;
+  more_ = true;
+  if (!stream.wide) {  // it writes fast: let it do so in larger pieces, where the kernel allows
+    stream.wide = true;
+    for (const UniqueFd& fd : stream.fds) {
+      if (fd.valid()) (void)::fcntl(fd.get(), F_SETPIPE_SZ, kWidePipe);
     }
-    const uint64_t which = ready[size_t(i)].data.u64;
-    if (which == UINT64_MAX) {
-      uint64_t number = 0;
-      [[maybe_unused]] ssize_t got = ::read(wake_.get(), &number, sizeof number);
-      continue;
-    }
-    auto found = streams_.find(OutputId(which >> 1));
-    if (found == streams_.end()) continue;
-    Stream& stream = found->second;
-    const auto channel = OutputChannel(which & 1);
-    if (read_once(stream, channel, kMaxChunk) < kMaxChunk) continue;
-    more_ = true;
-    if (!stream.wide) {  // it writes fast: let it do so in larger pieces, where the kernel allows
-      stream.wide = true;
-      for (const UniqueFd& fd : stream.fds) {
-        if (fd.valid()) (void)::fcntl(fd.get(), F_SETPIPE_SZ, kWidePipe);
-      }
-    }
-    for (size_t total = kMaxChunk; total < kBuffer / 2; total += kMaxChunk) {
-      if (rest_in(stream, channel) < kMaxChunk || read_once(stream, channel, kMaxChunk) == 0) break;
-    }
+  }
+  for (size_t total = kMaxChunk; total < kBurst && !keeper_->full(); total += kMaxChunk) {
+    if (rest_in(stream, channel) < kMaxChunk || !read_once(stream, channel)) return;
   }
 }
 
-// REQUIRES: something is there, or the other end is closed. Returns how much came; 0: it is closed.
-size_t Lane::read_once(Stream& stream, OutputChannel channel, size_t most) {
+// REQUIRES: something is there, or the other end is closed. True: there may be more.
+bool Lane::read_once(Stream& stream, OutputChannel channel) {
   UniqueFd& fd = stream.fds[size_t(channel)];
-  char* place = keeper_->room(most);
+  if (!fd.valid()) return false;
+  const std::span<char> room = keeper_->room(kMaxChunk);
   ssize_t got = 0;
   do {
-    got = ::read(fd.get(), place, most);
+    got = ::read(fd.get(), room.data(), room.size());
   } while (got < 0 && errno == EINTR);
   rested_ = false;
   if (got <= 0) {
     // Its end is marked when the task has ended.
     if (stream.watched) ::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);
     fd.reset();
-    return 0;
+    return false;
   }
   keeper_->put({stream.key, channel, 0, now_}, size_t(got));
-  return size_t(got);
+  return size_t(got) == room.size();
 }
 
 size_t Lane::rest_in(const Stream& stream, OutputChannel channel) const {
@@ -234,16 +244,15 @@ size_t Lane::rest_in(const Stream& stream, OutputChannel channel) const {
 // The last `bytes` of a channel, with its end mark on the last record.
 void Lane::put_rest(Stream& stream, OutputChannel channel, size_t bytes, uint8_t flags) {
   do {
-    const size_t most = std::min<size_t>(bytes, kMaxChunk);
-    char* place = keeper_->room(most);
+    const std::span<char> room = keeper_->room(std::min<size_t>(bytes, kMaxChunk));
     size_t got = 0;
-    while (got < most) {
-      const ssize_t now = ::read(stream.fds[size_t(channel)].get(), place + got, most - got);
+    while (got < room.size()) {
+      const ssize_t now = ::read(stream.fds[size_t(channel)].get(), room.data() + got, room.size() - got);
       if (now < 0 && errno == EINTR) continue;
       if (now <= 0) break;
       got += size_t(now);
     }
-    bytes = got < most ? 0 : bytes - got;
+    bytes = got < room.size() ? 0 : bytes - got;
     keeper_->put({stream.key, channel, bytes == 0 ? flags : uint8_t(0), now_}, got);
   } while (bytes > 0);
 }

@@ -3,6 +3,9 @@
 // and the tasks wait too.
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -59,7 +62,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void unwatch(Stream& stream);
   void take(Command& command);
   void read_ready(bool may_sleep);
-  size_t read_once(Stream& stream, OutputChannel channel, size_t most);
+  void poll_ready(bool may_sleep);
+  void read_from(uint64_t which);
+  bool read_once(Stream& stream, OutputChannel channel);
   void finish(Stream& stream, bool cut);
   size_t rest_in(const Stream& stream, OutputChannel channel) const;
   void put_rest(Stream& stream, OutputChannel channel, size_t bytes, uint8_t flags);
@@ -86,6 +91,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   std::vector<OutputId> fresh_;                        // started, not watched yet
   std::vector<std::pair<OutputId, StreamKey>> ended_;  // safe with the next flush
   std::vector<OutputEvent> events_;
+  std::array<epoll_event, 64> ready_;
+  size_t next_ready_ = 0;  // those before it had their turn
+  size_t ready_count_ = 0;
   SystemClock clock_;
   WallTime now_;
   bool more_ = false;  // some pipe had as much as could be taken

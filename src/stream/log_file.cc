@@ -25,6 +25,15 @@ std::vector<StreamKey> keys_of(BytesView batch) {
 
 }  // namespace
 
+// What this job has left there. Of others no more than the header is read: they may be large.
+std::optional<OutputFileReader> LogFile::earlier_part() const {
+  auto file = OutputFileReader::open(place_.path);
+  if (!file || !*file) return std::nullopt;
+  const OutputFileHeader& header = (*file)->header();
+  if (header.owner != place_.owner.value || header.server_uid != place_.server_uid) return std::nullopt;
+  return std::move(*file);
+}
+
 std::string LogFile::open() {
   if (fd_.valid()) return {};
   std::error_code error;
@@ -33,24 +42,31 @@ std::string LogFile::open() {
   if (error) {
     return "Error: Cannot create stream directory `" + directory + "`: " + os_error_text(error.value());
   }
-  auto earlier = recover_output_file(place_.path);
-  const bool ours = earlier && *earlier && (*earlier)->header.owner == place_.owner.value &&
-                    (*earlier)->header.server_uid == place_.server_uid;
+  const auto earlier = earlier_part();
   // Anything else is replaced, as any file given for output is; who still writes to it does not write to
   // ours.
-  if (!ours) ::unlink(place_.path.c_str());
-  const int flags = O_WRONLY | O_CLOEXEC | (ours ? 0 : O_CREAT | O_EXCL);
+  if (!earlier) ::unlink(place_.path.c_str());
+  const int flags = O_WRONLY | O_CLOEXEC | (earlier ? 0 : O_CREAT | O_EXCL);
   fd_ = UniqueFd(::open(place_.path.c_str(), flags, 0666));
   if (!fd_.valid()) {
     return "Streaming: Cannot create log file `" + place_.path + "`: " + os_error_text(errno);
   }
-  if (!ours) {
+  if (!earlier) {
     OutputFileHeader header{place_.server_uid, place_.owner.value, WorkerId(0), clock_.now().wall,
                             random_.next()};
     writer_ = std::make_unique<StreamWriter>(std::move(header));
     return {};
   }
-  Recovered& recovered = **earlier;
+  return go_on_with(*earlier);
+}
+
+std::string LogFile::go_on_with(const OutputFileReader& earlier) {
+  Result<Recovered> read = recover_output_file(earlier);
+  if (!read) {
+    fd_.reset();
+    return "Streaming: Cannot read log file `" + place_.path + "`: " + read.error().message;
+  }
+  Recovered& recovered = *read;
   if (::ftruncate(fd_.get(), off_t(recovered.size)) != 0) {
     const int errnum = errno;
     fd_.reset();
@@ -72,8 +88,13 @@ bool LogFile::take(const RecordHeader& record, BytesView payload) {
   const uint64_t known = length > record.position ? length - record.position : 0;
   if (record.position > length) return false;
   if (known > 0 && known >= payload.size() && record.flags == 0) return true;
-  payload.remove_prefix(size_t(std::min<uint64_t>(known, payload.size())));
-  writer_->put({record.key, record.channel, record.flags, record.time}, payload);
+  const StreamWriter::Chunk chunk{record.key, record.channel, record.flags, record.time};
+  if (known == 0) {
+    writer_->put(chunk, payload, record.payload_check);
+  } else {
+    payload.remove_prefix(size_t(std::min<uint64_t>(known, payload.size())));
+    writer_->put(chunk, payload);
+  }
   return true;
 }
 

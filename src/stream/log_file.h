@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "hq/base/random.h"
 #include "hq/base/unique_fd.h"
 #include "hq/stream/log_store.h"
+#include "hq/stream/reader.h"
 #include "hq/stream/writer.h"
 
 namespace hq {
@@ -25,6 +27,8 @@ class LogFile {
  private:
   // Why it can't be; empty: it is open.
   std::string open();
+  [[nodiscard]] std::optional<OutputFileReader> earlier_part() const;
+  std::string go_on_with(const OutputFileReader& earlier);
   bool take(const RecordHeader& record, BytesView payload);
   std::string flush();
 

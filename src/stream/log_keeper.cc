@@ -1,5 +1,6 @@
 #include "stream/log_keeper.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "hq/stream/batch.h"
@@ -8,7 +9,9 @@ namespace hq {
 
 namespace {
 
-constexpr size_t kPacket = 64 * 1024;  // of this size a packet is closed
+constexpr uint64_t kLeastPacket = 4 * 1024;
+constexpr uint64_t kMostPacket = 64 * 1024;
+constexpr uint64_t kPacketsInWindow = 4;
 constexpr uint32_t kAllEnded = kEndedStdout | kEndedStderr;
 
 }  // namespace
@@ -16,9 +19,22 @@ constexpr uint32_t kAllEnded = kEndedStdout | kEndedStderr;
 LogKeeper::LogKeeper(OutputPlace place, std::shared_ptr<LogLink> link)
     : place_(std::move(place)), link_(std::move(link)) {}
 
-char* LogKeeper::room(size_t bytes) {
-  if (payload_.size() < bytes) payload_.resize(bytes);
-  return payload_.data();
+// Several packets fit into the window, so that one is written while another is on its way; and none is
+// larger than it, so that all workers together keep to their pool.
+size_t LogKeeper::most_in_packet() const {
+  const uint64_t window = link_->window();
+  return size_t(std::clamp<uint64_t>(window / kPacketsInWindow, std::min(window, kLeastPacket), kMostPacket));
+}
+
+std::span<char> LogKeeper::room(size_t bytes) {
+  const size_t most = std::max(most_in_packet(), kRecordHeaderBytes + 1);
+  // A piece that would be small goes to the next packet as a whole.
+  const size_t least = kRecordHeaderBytes + std::min(bytes, most / 4);
+  if (used_ > 0 && used_ + least > most) close_packet();
+  const size_t given = std::min(bytes, most - used_ - kRecordHeaderBytes);
+  if (packet_.size() < used_ + kRecordHeaderBytes + given)
+    packet_.resize(std::max(most, used_ + kRecordHeaderBytes + given));
+  return {packet_.data() + used_ + kRecordHeaderBytes, given};
 }
 
 uint64_t LogKeeper::length(const StreamKey& key, OutputChannel channel) const {
@@ -37,18 +53,16 @@ void LogKeeper::put(const StreamWriter::Chunk& chunk, size_t length) {
   record.position = entry.length[size_t(chunk.channel)];
   extend(entry, record, 0);
   if ((entry.flags & kAllEnded) == kAllEnded) open_.erase(chunk.key);
-  put_batch_record(packet_, record, BytesView(payload_).substr(0, length));
-  if (packet_.size() >= kPacket) close_packet();
+  used_ += seal_batch_record(packet_.data(), used_, record);
 }
 
 void LogKeeper::close_packet() {
-  full_bytes_ += packet_.size();
-  full_.push_back(std::exchange(packet_, {}));
+  full_.emplace_back(packet_, 0, used_);
+  used_ = 0;
 }
 
 std::optional<Keeper::Failure> LogKeeper::flush() {
-  if (!packet_.empty()) close_packet();
-  full_bytes_ = 0;
+  if (used_ > 0) close_packet();
   for (Bytes& packet : std::exchange(full_, {})) {
     last_number_ = link_->hand_over(place_, std::move(packet));
   }

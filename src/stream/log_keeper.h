@@ -13,10 +13,10 @@ namespace hq {
 class LogKeeper final : public Keeper {
  public:
   LogKeeper(OutputPlace place, std::shared_ptr<LogLink> link);
-  char* room(size_t bytes) override;
+  std::span<char> room(size_t bytes) override;
   void put(const StreamWriter::Chunk& chunk, size_t length) override;
   uint64_t length(const StreamKey& key, OutputChannel channel) const override;
-  size_t pending_bytes() const override { return full_bytes_ + packet_.size(); }
+  bool full() const override { return !full_.empty(); }
   std::optional<Failure> open() override { return std::nullopt; }
   std::optional<Failure> flush() override;
   uint64_t handed_over() const override { return last_number_; }
@@ -24,13 +24,13 @@ class LogKeeper final : public Keeper {
 
  private:
   void close_packet();
+  [[nodiscard]] size_t most_in_packet() const;
 
   const OutputPlace place_;
   const std::shared_ptr<LogLink> link_;
-  Bytes payload_;            // what room() gave
-  Bytes packet_;             // in the making
+  Bytes packet_;  // in the making: its first used_ bytes
+  size_t used_ = 0;
   std::vector<Bytes> full_;  // to be handed over
-  size_t full_bytes_ = 0;
   uint64_t last_number_ = 0;
   std::unordered_map<StreamKey, IndexEntry, StreamKeyHash> open_;
 };

@@ -3,6 +3,7 @@
 // confirmed it, so that it can be sent again over a new connection.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -23,6 +24,7 @@ class LogLink {
   // --- lanes ---
   // Waits for room; the packet's number, or 0 when the link was closed.
   uint64_t hand_over(const OutputPlace& place, Bytes records);
+  [[nodiscard]] uint64_t window() const { return window_; }
 
   // --- the other side; nothing of it waits ---
   std::optional<OutputPacket> next_packet();
@@ -49,7 +51,7 @@ class LogLink {
   uint64_t last_number_ = 0;
   uint64_t last_sent_ = 0;  // packets above it are to be sent
   uint64_t held_ = 0;       // bytes of all packets
-  uint64_t window_ = 64 * 1024;
+  std::atomic<uint64_t> window_ = 64 * 1024;
   bool closed_ = false;
 };
 

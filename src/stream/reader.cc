@@ -331,19 +331,21 @@ Result<std::vector<Damage>> OutputFileReader::read(const IndexEntry& entry, Outp
   return damages;
 }
 
-Result<std::optional<Recovered>> recover_output_file(const std::string& path) {
-  auto opened = OutputFileReader::open(path);
-  if (!opened) return opened.error();
-  if (!*opened) return std::optional<Recovered>();
-  const OutputFileReader& file = **opened;
+Result<Recovered> recover_output_file(const OutputFileReader& file) {
   Recovered recovered;
   recovered.header = file.header();
+  recovered.size = file.size();
+  if (file.has_index()) {  // it came to rest: nothing at its end can be broken
+    auto attempts = file.attempts();
+    if (!attempts) return attempts.error();
+    recovered.attempts = *std::move(attempts);
+    return recovered;
+  }
   std::map<StreamKey, IndexEntry> entries;
   auto damages = file.visit(
       OutputFileReader::Payloads::kRead,
       [&](const RecordHeader& record, uint64_t at, BytesView) { extend(entries[record.key], record, at); });
   if (!damages) return damages.error();
-  recovered.size = file.size();
   recovered.damages = *std::move(damages);
   // Whatever is broken at the very end goes; what is behind damage in the middle stays.
   if (!recovered.damages.empty()) {
@@ -351,7 +353,7 @@ Result<std::optional<Recovered>> recover_output_file(const std::string& path) {
     if (last.offset + last.bytes == recovered.size) recovered.size = last.offset;
   }
   for (const auto& [key, entry] : entries) recovered.attempts.push_back(entry);
-  return std::optional(std::move(recovered));
+  return recovered;
 }
 
 }  // namespace hq

@@ -57,7 +57,15 @@ uint64_t StreamWriter::length(const StreamKey& key, OutputChannel channel) const
   return found == open_.end() ? 0 : found->second.length[size_t(channel)];
 }
 
+char* StreamWriter::next_record() {
+  return zstd_level_ == 0 ? buffer_.data() + used_ : raw_.data() + raw_used_;
+}
+
 void StreamWriter::put(const Chunk& chunk, size_t length) {
+  put_data(chunk, length, crc32c({next_record() + kRecordHeaderBytes, length}));
+}
+
+void StreamWriter::put_data(const Chunk& chunk, size_t length, uint32_t check) {
   RecordHeader record;
   record.channel = chunk.channel;
   record.flags = chunk.flags;
@@ -70,17 +78,20 @@ void StreamWriter::put(const Chunk& chunk, size_t length) {
   }
   const uint64_t at = address();
   const bool plain = zstd_level_ == 0;
-  char* place = plain ? buffer_.data() + used_ : raw_.data() + raw_used_;
-  record.payload_check = crc32c({place + kRecordHeaderBytes, length});
-  put_record_header(place, record, header_.salt, plain ? at : raw_used_);
+  record.payload_check = check;
+  put_record_header(next_record(), record, header_.salt, plain ? at : raw_used_);
   (plain ? used_ : raw_used_) += kRecordHeaderBytes + length;
   note(record, at);
 }
 
 void StreamWriter::put(const Chunk& chunk, BytesView payload) {
+  put(chunk, payload, crc32c(payload));
+}
+
+void StreamWriter::put(const Chunk& chunk, BytesView payload, uint32_t check) {
   char* place = room(payload.size());
   if (!payload.empty()) std::memcpy(place, payload.data(), payload.size());
-  put(chunk, payload.size());
+  put_data(chunk, payload.size(), check);
 }
 
 void StreamWriter::put_all(const Chunk& chunk, BytesView payload) {

@@ -10,6 +10,9 @@ namespace hq {
 
 // REQUIRES: the payload is of at most kMaxChunk bytes.
 void put_batch_record(Bytes& out, RecordHeader record, BytesView payload);
+// The same where the payload is in its place already, kRecordHeaderBytes behind `batch + at`; returns the
+// size of the record. REQUIRES: record.length is that of the payload.
+size_t seal_batch_record(char* batch, size_t at, RecordHeader record);
 // False when the batch is not made of intact data records only; what stood before has been visited.
 [[nodiscard]] bool visit_batch(BytesView batch,
                                const std::function<void(const RecordHeader&, BytesView)>& visit);

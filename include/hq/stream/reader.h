@@ -85,6 +85,6 @@ struct Recovered {
   std::vector<IndexEntry> attempts;
   std::vector<Damage> damages;
 };
-[[nodiscard]] Result<std::optional<Recovered>> recover_output_file(const std::string& path);
+[[nodiscard]] Result<Recovered> recover_output_file(const OutputFileReader& file);
 
 }  // namespace hq

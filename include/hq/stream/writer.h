@@ -31,6 +31,8 @@ class StreamWriter {
   // A data record with the first `length` bytes of room().
   void put(const Chunk& chunk, size_t length);
   void put(const Chunk& chunk, BytesView payload);
+  // `check`: the CRC-32C of the payload, which was computed already.
+  void put(const Chunk& chunk, BytesView payload, uint32_t check);
   // Room() and put() for bytes that are somewhere else, in records of at most kMaxChunk; the flags go to the
   // last.
   void put_all(const Chunk& chunk, BytesView payload);
@@ -53,6 +55,8 @@ class StreamWriter {
 
  private:
   [[nodiscard]] uint64_t address() const;  // of the record that is put next
+  void put_data(const Chunk& chunk, size_t length, uint32_t check);
+  [[nodiscard]] char* next_record();
   void put_plain(const RecordHeader& header, BytesView payload);
   char* grow(size_t bytes);
   void put_segment();
