@@ -5,9 +5,12 @@ import statistics
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 from bench_cluster import BenchError, Cluster, Row, cpu_seconds, memory_bytes, ratios, say
+from bench_spawn import has_original
 
+HERE = Path(__file__).resolve().parent
 MIB = 1 << 20
 
 
@@ -75,6 +78,13 @@ def throughput(options, tools, size):
     return rows
 
 
+def original_rate(python, count, mode, command):
+    done = subprocess.run([python, str(HERE / "peer_stream.py"), str(count), mode, *command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise BenchError(f"the original failed: {done.stderr[-1000:]}")
+    return float(done.stdout.strip().splitlines()[-1])
+
+
 def task_rate(cluster, count, outputs, program):
     began = time.perf_counter()
     cluster.hq("submit", "--wait", f"--array=1-{count}", *outputs, "--", *program)
@@ -87,18 +97,26 @@ def task_rate(cluster, count, outputs, program):
 def short_tasks(options, tools, count):
     ways = {"default files": ["--stdout=files/%{TASK_ID}.out", "--stderr=files/%{TASK_ID}.err"],
             "--stream": ["--stream=out"], "--log": ["--log=out.log"], "no output": ["--stdout=none", "--stderr=none"]}
-    values = {way: [] for way in ways}
+    command = ["/bin/echo", "one line"]
+    original = {"the original, default files": "files", "the original, --stream": "stream"} if has_original(options.peer_python) else {}
+    values = {way: [] for way in [*ways, *original]}
     with Cluster(tools) as cluster:
         cluster.start_worker("--cpus=2", "--detect-resources=none")
         for run in range(options.runs):
             say(f"  short tasks: run {run + 1} of {options.runs}")
             for way, outputs in ways.items():
-                values[way].append(task_rate(cluster, count, outputs, ["/bin/echo", "one line"]))
+                values[way].append(task_rate(cluster, count, outputs, command))
+                say(f"    {way}: {values[way][-1]:,.0f} tasks/s")
+            for way, mode in original.items():
+                values[way].append(original_rate(options.peer_python, max(500, count // 4), mode, command))
                 say(f"    {way}: {values[way][-1]:,.0f} tasks/s")
     rows = {way: Row(f"echo, {way}", rates, "tasks/s") for way, rates in values.items()}
-    return [*rows.values(),
-            ratios(rows["--stream"], rows["default files"], "echo, --stream / default files", least=0.9),
-            ratios(rows["--log"], rows["default files"], "echo, --log / default files")]
+    shown = [*rows.values(),
+             ratios(rows["--stream"], rows["default files"], "echo, --stream / default files", least=0.9),
+             ratios(rows["--log"], rows["default files"], "echo, --log / default files")]
+    if original:
+        shown.append(ratios(rows["--stream"], rows["the original, --stream"], "echo, hq / the original, --stream", least=1))
+    return shown
 
 
 def latencies(cluster, count):
