@@ -140,7 +140,7 @@ def run_program(report, name, command, timeout, env=None, cwd=ROOT):
     report.add(name, passed, failed, time.monotonic() - started, output)
 
 
-def configure(folder, options):
+def configure(folder, options, compiler=os.environ.get("CXX", "ccache g++")):
     """Sets the build folder up, or again from the start if it was set up with other options."""
     stamp = ROOT / folder / "tools-test-options"
     key = " ".join([str(ROOT), *options])
@@ -150,7 +150,7 @@ def configure(folder, options):
         wipe = ["--wipe"]
     else:
         wipe = []
-    env = {"CXX": os.environ.get("CXX", "ccache g++"), "CXX_LD": os.environ.get("CXX_LD", "mold")}
+    env = {"CXX": compiler, "CXX_LD": os.environ.get("CXX_LD", "mold")}
     code, output = run(["meson", "setup", *wipe, folder, *options], env=env)
     if code == 0:
         stamp.write_text(key)
@@ -194,6 +194,15 @@ def build(report, name, folder, options, choose=None):
                 (ROOT / folder / path).unlink(missing_ok=True)
     report.add(f"{name}build", 0, 0 if code == 0 else 1, time.monotonic() - started, output)
     return programs
+
+
+def build_with_clang(report):
+    """The program must build with the other compiler, too; its tests say nothing new then."""
+    started = time.monotonic()
+    code, output = configure("build-clang", [*COMMON, "-Doptimization=0", "-Dwerror=true"], "ccache clang++")
+    if code == 0:
+        code, output = run([*NINJA, "-C", "build-clang", "-j", CORES, "-k", "0", "hq"])
+    report.add("clang/build", int(code == 0), int(code != 0), time.monotonic() - started, output)
 
 
 def submit_programs(pool, report, prefix, folder, programs, factor=1, env=None, wrapper=()):
@@ -252,7 +261,7 @@ def run_all(report, quick):
                         ["tools/check_layering.py", "--self-test"], 60)
 
         # The plain build is needed by whatever is not lint or a sanitizer.
-        others = {"format", "layering", *SANITIZED}
+        others = {"format", "layering", "clang", *SANITIZED}
         if not report.wanted or any(w.split("/")[0] not in others for w in report.wanted):
             programs = build(report, "", "build-test", ["-Dwerror=true"])
             for name, *_ in programs:
@@ -261,6 +270,8 @@ def run_all(report, quick):
             if not quick and (report.wants("e2e") or report.wants("old-kernel")):
                 submit_end_to_end(pool, report)
 
+        if not quick and report.wants("clang"):
+            build_with_clang(report)
         for prefix, (folder, options, factor, env) in SANITIZED.items():
             # The thread sanitizer is asked for by name: libzmq is not built with it, and it reports what the launcher's
             # signal tests do on purpose, so its word needs a reader.
@@ -280,7 +291,7 @@ def run_all(report, quick):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/test", description="Builds and runs the test suites.")
-    parser.add_argument("--quick", action="store_true", help="no sanitizer builds, no end-to-end tests")
+    parser.add_argument("--quick", action="store_true", help="one build, no end-to-end tests")
     parser.add_argument("suite", nargs="*", help="run only these, such as: format unit unit/core e2e asan")
     arguments = parser.parse_args()
     report = Report(arguments.suite)

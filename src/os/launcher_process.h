@@ -148,7 +148,6 @@ class LauncherProcess {
   unsigned idle_threads_ = 0;
   bool watcher_sleeps_ = false;
   uint64_t activity_ = 0;
-  bool leader_waits_ = false;
 
   TimePoint now_{};
   launch_wire::FrameBuffer incoming_;

@@ -321,12 +321,13 @@ void Server::Impl::cancel_on_workers(const Job& job, const std::vector<TaskId>& 
   for (TaskId task : tasks) cancel.ids.push_back({task.value, task.value, 1});
   for (auto& [peer, session] : sessions.all()) {
     if (session.worker.value == 0) continue;
-    const bool knows = session.inherited.contains(job.id) ||
-                       std::any_of(job.groups.begin(), job.groups.end(), [&](const auto& group) {
-                         auto first = session.definitions.lower_bound(group->first_definition());
-                         return first != session.definitions.end() &&
-                                first->value < group->first_definition().value + group->definition_count();
-                       });
+    const bool knows =
+        session.inherited.contains(job.id) ||
+        std::any_of(job.groups.begin(), job.groups.end(), [&session = session](const auto& group) {
+          auto first = session.definitions.lower_bound(group->first_definition());
+          return first != session.definitions.end() &&
+                 first->value < group->first_definition().value + group->definition_count();
+        });
     if (knows) send(peer, session.session, cancel);
   }
 }

@@ -57,7 +57,7 @@ void mutate(std::string& bytes, const std::vector<samples::Frame>& corpus, Rando
   const size_t at = bytes.empty() ? 0 : random.below(bytes.size());
   switch (random.below(7)) {
     case 0:
-      if (!bytes.empty()) bytes[at] = char(bytes[at] ^ (1U << random.below(8)));
+      if (!bytes.empty()) bytes[at] = char(uint8_t(bytes[at]) ^ (1U << random.below(8)));
       break;
     case 1:
       if (!bytes.empty()) bytes[at] = char(kTelling[random.below(std::size(kTelling))]);

@@ -183,7 +183,7 @@ void Machine::on_fence() {
   for (LaunchId id : running) {
     const bool obeys = !world_.random().chance(model_of(id).ignores);
     in(obeys ? world_.between(0ns, kObedience) : Duration(1s),
-       [this, id, obeys] { end(id, 0, obeys ? kSigTerm : kSigKill); });
+       [this, id = id, obeys] { end(id, 0, obeys ? kSigTerm : kSigKill); });
   }
   wake(world_.now() + kReaction);
 }
@@ -211,7 +211,7 @@ void Machine::look_at_processes() {
       fate.stop_planned = true;
       const bool obeys = !world_.random().chance(model_of(id).ignores);
       in(obeys ? world_.between(0ns, kObedience) : *task.stop_grace,
-         [this, id, obeys] { end(id, 0, obeys ? kSigInt : kSigKill); });
+         [this, id = id, obeys] { end(id, 0, obeys ? kSigInt : kSigKill); });
     }
   }
   for (LaunchId id : refused) processes_->drop(id);

@@ -34,9 +34,9 @@ class FakeLogs : public LogStore {
   void keep(LogBatchId id) {
     const auto batch = batches.extract(id);
     HQ_ASSERT(!batch.empty());
-    const auto& [place, records] = batch.mapped();
-    (void)visit_batch(records,
-                      [&](const RecordHeader&, BytesView bytes) { stdouts[place.path].append(bytes); });
+    std::string& written = stdouts[batch.mapped().first.path];
+    (void)visit_batch(batch.mapped().second,
+                      [&](const RecordHeader&, BytesView bytes) { written.append(bytes); });
     done_.push_back({id, {}});
   }
   void fail(LogBatchId id, const StreamKey& key, const std::string& why) {

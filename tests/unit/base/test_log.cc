@@ -87,20 +87,20 @@ TEST_CASE("a filter from the environment overrides the level") {
     const char* filter;
     log::Level loudest;
   };
-  for (auto [filter, loudest] : {Case{"", log::Level::kInfo},
-                                 {"warn", log::Level::kWarn},
-                                 {"DEBUG", log::Level::kDebug},
-                                 {"hyperqueue=warn", log::Level::kWarn},
-                                 {"hyperqueue=debug,tako=trace", log::Level::kTrace},
-                                 {"hyperqueue", log::Level::kTrace},
-                                 {"hyper=trace,zmq=trace", log::Level::kInfo},
-                                 {"error/pattern", log::Level::kError}}) {
-    CAPTURE(filter);
+  for (const Case& each : {Case{"", log::Level::kInfo},
+                           {"warn", log::Level::kWarn},
+                           {"DEBUG", log::Level::kDebug},
+                           {"hyperqueue=warn", log::Level::kWarn},
+                           {"hyperqueue=debug,tako=trace", log::Level::kTrace},
+                           {"hyperqueue", log::Level::kTrace},
+                           {"hyper=trace,zmq=trace", log::Level::kInfo},
+                           {"error/pattern", log::Level::kError}}) {
+    CAPTURE(each.filter);
     std::string out = stderr_of([&] {
-      log::configure(with_filter(filter));
+      log::configure(with_filter(each.filter));
       for (auto level : {log::Level::kError, log::Level::kWarn, log::Level::kInfo, log::Level::kDebug,
                          log::Level::kTrace}) {
-        CHECK(log::enabled(level) == (level <= loudest));
+        CHECK(log::enabled(level) == (level <= each.loudest));
       }
     });
     CHECK(out.empty());

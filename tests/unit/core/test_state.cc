@@ -463,7 +463,7 @@ TEST_CASE("the window is the longest that a worker may have been told") {
 
 TEST_CASE(
     "a task of one node that was handed to a node of a canceled gang tells the replay that this has ended") {
-  for (const uint32_t to : {1, 2}) {
+  for (const uint32_t to : {1U, 2U}) {
     World w;
     w.add_worker(4);
     w.add_worker(4);

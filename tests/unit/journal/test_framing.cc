@@ -63,14 +63,15 @@ std::vector<Bytes> untouched(const File& file, uint64_t begin, uint64_t end) {
 File small_file() {
   SeededRandom random(3);
   File file;
-  for (size_t size : {1, 40, 300, 5, 77}) file.add(size, random);
+  for (size_t size : std::initializer_list<size_t>{1, 40, 300, 5, 77}) file.add(size, random);
   return file;
 }
 
 File large_file() {
   SeededRandom random(4);
   File file;
-  for (size_t size : {100, 20'000, 70'000, 12, 32'000, 9, 150'000, 3, 3, 32'761, 32'768, 500, 65'000, 8})
+  for (size_t size : std::initializer_list<size_t>{100, 20'000, 70'000, 12, 32'000, 9, 150'000, 3, 3, 32'761,
+                                                   32'768, 500, 65'000, 8})
     file.add(size, random);
   return file;
 }

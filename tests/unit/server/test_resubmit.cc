@@ -37,7 +37,7 @@ TEST_CASE("the failed tasks of an array run again with their entries, in directo
   message.submit.task.program.stdout_spec = {StdioSpec::Kind::kFile, std::string(kDefaultStdout), false};
   const JobId first = s.ask<msg::Submitted>(message).job;
   (void)s.worker.runs();
-  for (uint32_t task : {11, 12, 15}) s.worker.failed(first, task);
+  for (uint32_t task : {11U, 12U, 15U}) s.worker.failed(first, task);
   s.worker.ended(first, 10);
   s.cancel(first);
 
@@ -102,7 +102,7 @@ TEST_CASE("a task is not resubmitted without what it waits for") {
 TEST_CASE("the submits of an open job come in one new job, which is closed") {
   Again s;
   const JobId open = s.ask<msg::Submitted>(msg::OpenJob{"open", std::nullopt}).job;
-  for (uint32_t first : {0, 10}) {
+  for (uint32_t first : {0U, 10U}) {
     msg::Submit more;
     more.job = open;
     more.submit = submit().array(first, 3).value();

@@ -42,7 +42,7 @@ TEST_CASE("a higher priority starts first, then the older job") {
   w.say(msg::RunTasks{{run(1, 1, 1)}});
   w.say(msg::RunTasks{{run(1, 2, 2), run(2, 3, 3), run(3, 4, 4)}});
 
-  for (uint32_t id : {1, 4, 3, 2}) {
+  for (uint32_t id : {1U, 4U, 3U, 2U}) {
     CHECK(w.launcher.running_tasks() == Ids{id});
     w.launcher.end(w.launcher.launch_of(id), 0, 0, 1s);
     w.turn();
@@ -184,7 +184,7 @@ TEST_CASE("a retraction is answered by one list, from the end of the backlog") {
   const auto returned = w.heard<msg::Returned>();
   CHECK(returned == msg::Returned{4, {{JobId(1), {5, 6, 1}, InstanceId(0)}}});
   CHECK(w.said_nothing());
-  for (uint32_t id : {1, 2, 3, 4, 7, 8}) {
+  for (uint32_t id : {1U, 2U, 3U, 4U, 7U, 8U}) {
     CHECK(w.launcher.running_tasks() == Ids{id});
     w.launcher.end(w.launcher.launch_of(id), 0, 0, 1s);
     w.turn();
