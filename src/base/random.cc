@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <utility>
+
 #include "hq/base/assert.h"
 
 namespace hq {
@@ -21,9 +23,12 @@ uint64_t SeededRandom::next() {
 }
 
 uint64_t SystemRandom::next() {
-  uint64_t value = 0;
-  HQ_ASSERT(getrandom(&value, sizeof value, 0) == sizeof value);
-  return value;
+  if (left_ == 0) {
+    // As little as this is never cut short by a signal.
+    HQ_ASSERT(getrandom(numbers_.data(), sizeof numbers_, 0) == ssize_t(sizeof numbers_));
+    left_ = numbers_.size();
+  }
+  return std::exchange(numbers_[--left_], 0);  // not to be found here once it is a secret
 }
 
 }  // namespace hq

@@ -204,7 +204,7 @@ void put_fence(Bytes& out, std::optional<Duration> within) {
   frame.number(int64_t{within.value_or(Duration(0)).count()});
 }
 
-void put_event(Bytes& out, const ProcessEvent& e) {
+void put_event(Bytes& out, const ProcessEvent& e, TimePoint at) {
   FrameWriter frame(out, Kind::kEvent);
   frame.number(e.kind);
   frame.number(e.id.value);
@@ -223,6 +223,7 @@ void put_event(Bytes& out, const ProcessEvent& e) {
   frame.number(e.stage);
   frame.number(e.errnum);
   frame.number(pipes_of(e));
+  frame.number(int64_t{at.time_since_epoch().count()});
 }
 
 void put_log(Bytes& out, const std::string& text) {
@@ -278,6 +279,7 @@ bool read_report(BytesView frame, Report& out) {
     read_event(in, out.event.emplace());
     in.number(out.pipes);
     if (out.pipes > (kOutPipe | kErrPipe)) in.fail();
+    out.at = TimePoint(Duration(in.get<int64_t>()));
   } else if (kind == Kind::kLog) {
     out.event.reset();
     in.text(out.log);

@@ -35,7 +35,7 @@ void put_drop(Bytes& out, LaunchId id);
 void put_stop(Bytes& out, LaunchId id, Duration grace);
 void put_remove_file(Bytes& out, const std::string& path);
 void put_fence(Bytes& out, std::optional<Duration> within);
-void put_event(Bytes& out, const ProcessEvent& event);
+void put_event(Bytes& out, const ProcessEvent& event, TimePoint at);
 void put_log(Bytes& out, const std::string& text);
 
 // Which pipes come with an event; their descriptors travel beside the bytes, in the same order.
@@ -45,6 +45,7 @@ inline constexpr uint8_t kErrPipe = 2;
 struct Report {
   std::optional<ProcessEvent> event;  // else `log`
   uint8_t pipes = 0;                  // event: kOutPipe, kErrPipe
+  TimePoint at{};                     // event: when it happened
   std::string log;
 };
 

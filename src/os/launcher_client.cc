@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -144,10 +145,12 @@ void LauncherClient::receive() {
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return on_gone();
     incoming_.append(buffer.data(), static_cast<size_t>(got));
+    const TimePoint now = SystemClock().now().mono;
     while (auto frame = incoming_.next()) {
       launch_wire::Report report;
       if (!launch_wire::read_report(*frame, report) || !attach_pipes(report)) return on_gone();
       if (report.event) {
+        report.event->ago = std::max(now - report.at, Duration::zero());
         events_.push_back(std::move(*report.event));
       } else {
         log_.push_back(std::move(report.log));

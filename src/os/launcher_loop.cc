@@ -22,8 +22,10 @@ constexpr Duration kLook = 20ms;  // of the watcher at the leader
 constexpr unsigned kLooksBeforeSleep = 50;
 constexpr size_t kMostLoopThreads = 64;
 constexpr size_t kLoopStack = 512 * 1024;
-constexpr Duration kReportDelay = 3ms;  // for reports that nobody waits for
-constexpr size_t kReportsAtOnce = 64;
+// For reports that nobody waits for: what comes next is here. Each of them wakes worker and server, and their
+// threads.
+constexpr Duration kReportDelay = 10ms;
+constexpr size_t kReportsAtOnce = 256;
 constexpr size_t kMostPipesAtOnce =
     126;  // even, so that the pipes of one task leave together; below SCM_MAX_FD
 
@@ -265,7 +267,7 @@ void LauncherProcess::report(const ProcessEvent& event, bool at_once) {
       if (fd->valid()) outgoing_fds_.push_back({outgoing_.size(), UniqueFd(fd->get())});
     }
   }
-  launch_wire::put_event(outgoing_, event);
+  launch_wire::put_event(outgoing_, event, now_);
   if (event.pipes) {
     (void)event.pipes->out.release();
     (void)event.pipes->err.release();

@@ -46,16 +46,17 @@ bool Worker::State::handle_processes(Now now) {
     }
     Launch* launch = launches.find(event->id);
     if (launch == nullptr) continue;  // it was given up with the launcher or the server
+    const Now then{now.mono - event->ago, now.wall};
     switch (event->kind) {
       case ProcessEvent::Kind::kStarted:
         begin_output(*launch, *event);
-        on_started(*launch, now);
+        on_started(*launch, then);
         break;
       case ProcessEvent::Kind::kExited:
-        on_exited(event->id, *event, now);
+        on_exited(event->id, *event, then);
         break;
       case ProcessEvent::Kind::kFailed:
-        on_failed(event->id, *event, now);
+        on_failed(event->id, *event, then);
         break;
       case ProcessEvent::Kind::kDropped:
         on_dropped(event->id, now);

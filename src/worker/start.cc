@@ -13,11 +13,11 @@ namespace {
 // trip is nothing, and a successor only waits at the wrong place.
 constexpr Duration kShortTask = 50ms;
 constexpr Duration kStuck = 200ms;
-// As many as run in this time: the launcher tells of ends a millisecond late, and until it has been told of
-// more it must not run dry.
-constexpr Duration kSuccessorTime = 8ms;
+// As many as run in this time: the launcher tells of ends ten milliseconds late, and until it has been told
+// of more it must not run dry.
+constexpr Duration kSuccessorTime = 16ms;
 constexpr size_t kFewestSuccessors = 4;
-constexpr size_t kMostSuccessors = 32;
+constexpr size_t kMostSuccessors = 64;
 constexpr Duration kStopGrace = 1s;
 
 bool is_short(const Definition& definition) {
@@ -154,7 +154,10 @@ bool Worker::State::hand(uint64_t chain_number, Task task, Now now) {
 // The first of the backlog goes behind a running task of the same request; one each in turn, so that chains
 // stay equally long.
 void Worker::State::hand_successors(Now now) {
-  for (size_t length = 1; length <= kMostSuccessors; ++length) {
+  size_t shortest = kMostSuccessors + 1;
+  for (const auto& [number_of_chain, chain] : launches.chains())
+    shortest = std::min(shortest, chain.members.size());
+  for (size_t length = shortest; length <= kMostSuccessors; ++length) {
     for (auto& [number_of_chain, chain] : launches.chains()) {
       const Task* first = backlog.first();
       if (first == nullptr || !is_short(*first->definition) || !outlives(first->request().variant, now))

@@ -1,6 +1,8 @@
 // Random: chance comes in through this port, so that a run of the simulation is decided by its seed.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -27,10 +29,14 @@ class SeededRandom final : public Random {
   uint64_t state_;
 };
 
-// The kernel's generator (getrandom).
+// The kernel's generator (getrandom), asked for some numbers at a time.
 class SystemRandom final : public Random {
  public:
   uint64_t next() override;
+
+ private:
+  std::array<uint64_t, 32> numbers_;
+  size_t left_ = 0;
 };
 
 }  // namespace hq

@@ -101,6 +101,7 @@ struct ProcessEvent {
   std::shared_ptr<TaskPipes> pipes;  // kStarted: null when no channel is a pipe
   Duration ran{0};                   // kExited: from exec to end, by the launcher's clock
   Duration waited{0};                // kStarted, kFailed: from taking up the request to exec (or failure)
+  Duration ago{0};                   // how long it had happened when it was received
   int32_t exit_code = 0;             // kExited: 0..255; -1 when a signal ended it
   int32_t signal = 0;                // kExited: the signal, or 0
   ProcessUsage usage;                // kExited

@@ -1,4 +1,5 @@
-// What Linux with glibc offers to libzmq (kernel 4.18 and later).
+// What Linux with glibc offers to libzmq (kernel 4.18 and later). Without HAVE_FORK, which would have it ask for its process id
+// whenever it looks for input: no process of ours uses sockets that it has inherited.
 #ifndef HQ_LIBZMQ_PLATFORM_HPP
 #define HQ_LIBZMQ_PLATFORM_HPP
 
@@ -9,7 +10,6 @@
 #define ZMQ_POLL_BASED_ON_POLL
 #define ZMQ_CACHELINE_SIZE 64
 
-#define HAVE_FORK
 #define HAVE_CLOCK_GETTIME
 #define HAVE_MKDTEMP
 #define HAVE_ACCEPT4

@@ -77,12 +77,13 @@ TEST_CASE("an event arrives as it was sent") {
   event.error_file = "text";
   event.error_file_present = true;
   Bytes frame;
-  put_event(frame, event);
+  put_event(frame, event, TimePoint(7s));
 
   Report report;
   REQUIRE(read_report(payload(frame), report));
 
   REQUIRE(report.event.has_value());
+  CHECK(report.at == TimePoint(7s));
   CHECK(report.event->ran == 17ms);
   CHECK(report.event->usage.system == 2s);
   CHECK(report.event->error_file == "text");

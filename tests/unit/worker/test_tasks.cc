@@ -7,7 +7,7 @@ namespace {
 
 // A worker whose definition 1 (one cpu) is known to be short.
 struct ShortTasks : World {
-  explicit ShortTasks(uint32_t cpus = 1, Duration ran = 2ms) : World(cpus) {
+  explicit ShortTasks(uint32_t cpus = 1, Duration ran = 4ms) : World(cpus) {
     register_worker(true);
     say(task(1).message());
     say(msg::RunTasks{{run(1, 1000, 1000)}});
@@ -31,6 +31,19 @@ TEST_CASE("tasks start as far as resources reach, in the order of their ids") {
   w.launcher.end(w.launcher.launch_of(1), 0, 0, 1s);
   w.turn();
   CHECK(w.launcher.running_tasks() == Ids{2, 3});
+}
+
+TEST_CASE("what the launcher tells late counts from when it happened, and is passed on without delay") {
+  World w(1);
+  w.register_worker();
+  w.say(task(1).message());
+  w.say(msg::RunTasks{{run(1, 1, 9)}});
+  w.network.link().from_worker.clear();
+  w.launcher.end(w.launcher.launch_of(1), 0, 0, 1s).ago = 10ms;
+  w.turn();
+  const auto report = w.heard<msg::Report>();
+  REQUIRE(report.ended.size() == 1);
+  CHECK(report.ended[0].ago_s == doctest::Approx(0.01));
 }
 
 TEST_CASE("a higher priority starts first, then the older job") {
@@ -110,7 +123,7 @@ TEST_CASE("short tasks get successors on the same claim, a few of them") {
 TEST_CASE("very short tasks get as many successors as run in some milliseconds") {
   ShortTasks w(1, 500us);
   w.say(msg::RunTasks{{run(1, 1, 100)}});
-  CHECK(w.launcher.waiting_tasks().size() == 16);
+  CHECK(w.launcher.waiting_tasks().size() == 32);
 }
 
 TEST_CASE("long tasks get no successors") {
