@@ -9,6 +9,7 @@ namespace hq::sim {
 namespace {
 
 constexpr size_t kPiece = 700;
+constexpr double kDiskFails = 0.01;
 
 }  // namespace
 
@@ -108,9 +109,15 @@ void SimOutput::on_resumed(uint64_t last, const std::vector<uint64_t>& pending) 
   last_sent_ = last;
 }
 
-void SimOutput::on_kept(uint64_t number, const std::vector<PacketFailure>&) {
+void SimOutput::on_kept(uint64_t number, const std::vector<PacketFailure>& failures) {
   const auto packet = packets_.find(number);
   if (packet == packets_.end()) return;
+  for (const PacketFailure& failure : failures) {
+    const StreamKey key{packet->second.place.job, failure.task, failure.instance};
+    for (const auto& [id, task] : tasks_) {
+      if (task.key == key) events_.push_back({id, failure.why, 0});
+    }
+  }
   held_ -= packet->second.records.size();
   packets_.erase(packet);
   if (const auto last = last_of_.extract(number); !last.empty()) {
@@ -128,21 +135,39 @@ void SimLogs::append(LogBatchId id, const LogPlace& place, Bytes records) {
     if (servers != servers_ || batches_.empty()) return;
     const Batch batch = std::move(batches_.front());
     batches_.pop_front();
-    write(batch);
-    done_.push_back({batch.id, {}});
+    done_.push_back({batch.id, random_.chance(kDiskFails) ? lose(batch) : write(batch)});
   });
 }
 
-void SimLogs::write(const Batch& batch) {
+// The disk takes nothing of it. Until somebody looks at the file anew its tasks have lost what came before.
+std::vector<LogBatchDone::Failure> SimLogs::lose(const Batch& batch) {
+  std::vector<LogBatchDone::Failure> failures;
+  (void)visit_batch(batch.records, [&](const RecordHeader& record, BytesView) {
+    lost_.insert({batch.place.path, record.key});
+    holed_.insert({batch.place.path, record.key});
+    failures.push_back({record.key, "Streaming: no room"});
+  });
+  return failures;
+}
+
+std::vector<LogBatchDone::Failure> SimLogs::write(const Batch& batch) {
+  std::vector<LogBatchDone::Failure> failures;
   auto& file = files_[{batch.place.server_uid, batch.place.path}];
   const bool intact = visit_batch(batch.records, [&](const RecordHeader& record, BytesView bytes) {
     std::string& text = file[record.key];
-    if (record.position > text.size()) fault_ = "output has a gap";
+    const bool gap = record.position > text.size();
+    if (lost_.contains({batch.place.path, record.key}) ||
+        (gap && holed_.contains({batch.place.path, record.key}))) {
+      failures.push_back({record.key, "Streaming: what came before is lost"});
+      return;
+    }
+    if (gap) fault_ = "output has a gap";
     const size_t known =
         std::min<size_t>(text.size() - std::min<uint64_t>(record.position, text.size()), bytes.size());
     text.append(bytes.substr(known));
   });
   if (!intact) fault_ = "output was damaged on its way";
+  return failures;
 }
 
 std::optional<LogBatchDone> SimLogs::next_done() {
@@ -155,9 +180,10 @@ std::optional<LogBatchDone> SimLogs::next_done() {
 void SimLogs::on_server_gone() {
   ++servers_;
   while (!batches_.empty() && random_.chance(0.7)) {
-    write(batches_.front());
+    (void)write(batches_.front());
     batches_.pop_front();
   }
+  lost_.clear();
   batches_.clear();
   done_.clear();
 }

@@ -1,12 +1,13 @@
 // Output in the simulation. What a task prints is decided by who it is, so that what was kept can be
 // compared. Directories keep it after a while, or fail; the server's log files get it over the simulated
-// network, in pieces, and take it after a while.
+// network, in pieces, and take it after a while, or fail.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,13 +83,16 @@ class SimLogs final : public LogStore {
     LogPlace place;
     Bytes records;
   };
-  void write(const Batch& batch);
+  std::vector<LogBatchDone::Failure> write(const Batch& batch);
+  std::vector<LogBatchDone::Failure> lose(const Batch& batch);
 
   SeededRandom& random_;
   const Later later_;
   std::deque<Batch> batches_;
   uint64_t servers_ = 0;
   std::map<std::pair<std::string, std::string>, std::map<StreamKey, std::string>> files_;
+  std::set<std::pair<std::string, StreamKey>> lost_;   // in this life of the server
+  std::set<std::pair<std::string, StreamKey>> holed_;  // in any
   std::deque<LogBatchDone> done_;
   std::string fault_;
 };
