@@ -19,6 +19,13 @@ def cat(hq, job, channel="stdout", *more):
     return hq.command(["output-log", "log", "cat", job, channel, *more]).stdout
 
 
+# Both kinds of few files: how tasks are told to write there, and the command that prints one job's.
+FEW_FILES = pytest.mark.parametrize("option, printed", [
+    ("--stream=log", "hq output-log log cat {job}"),
+    ("--log=%{JOB_ID}.log", "hq log {job}.log cat"),
+], ids=["stream", "log"])
+
+
 def test_output_of_many_tasks_is_in_one_file_and_in_the_order_of_their_ids(hq):
     hq.start_server()
     hq.start_worker("--cpus=4")
@@ -29,12 +36,13 @@ def test_output_of_many_tasks_is_in_one_file_and_in_the_order_of_their_ids(hq):
     assert not (hq.cwd / "job-1").exists()
 
 
-def test_a_gigabyte_arrives_whole(hq):
+@FEW_FILES
+def test_a_gigabyte_arrives_whole(hq, option, printed):
     hq.start_server()
     hq.start_worker("--cpus=2")
-    hq.command(["submit", "--wait", "--stream=log", "--", "bash", "-c", "yes | head -c 1G"])
+    hq.command(["submit", "--wait", option, "--", "bash", "-c", "yes | head -c 1G"])
 
-    total = hq.run("hq output-log log cat 1 stdout | md5sum; yes | head -c 1G | md5sum", timeout=120).stdout.split("\n")
+    total = hq.run(f"{printed.format(job=1)} stdout | md5sum; yes | head -c 1G | md5sum", timeout=120).stdout.split("\n")
     assert total[0] == total[1]
 
 
@@ -53,27 +61,29 @@ def test_a_worker_compresses_streams_where_it_is_told_to(hq, way):
     assert cat(hq, 1) == "y\n" * (5 << 20)
 
 
-def test_output_is_byte_for_byte_what_the_task_wrote(hq):
+@FEW_FILES
+def test_output_is_byte_for_byte_what_the_task_wrote(hq, option, printed):
     data = bytes(range(256)) * 3000
     (hq.cwd / "data").write_bytes(data)
     hq.start_server()
     hq.start_worker("--cpus=1")
-    hq.command(["submit", "--wait", "--stream=log", "--", "bash", "-c", "cat data; cat data >&2"])
+    hq.command(["submit", "--wait", option, "--", "bash", "-c", "cat data; cat data >&2"])
 
-    hq.run("hq output-log log cat 1 stdout > out; hq output-log log cat 1 stderr > err")
+    hq.run(f"{printed.format(job=1)} stdout > out; {printed.format(job=1)} stderr > err")
     assert (hq.cwd / "out").read_bytes() == data
     assert (hq.cwd / "err").read_bytes() == data
 
 
-def test_a_task_may_close_its_output_early_or_leave_a_child_that_holds_it(hq):
+@FEW_FILES
+def test_a_task_may_close_its_output_early_or_leave_a_child_that_holds_it(hq, option, printed):
     hq.start_server()
     hq.start_worker("--cpus=2")
-    hq.command(["submit", "--wait", "--stream=log", "--", "bash", "-c", "echo early; exec >&-; sleep 0.2; echo late >&2"])
-    hq.command(["submit", "--wait", "--stream=log", "--", "bash", "-c", "sleep 60 & echo $! > child; echo parent"])
+    hq.command(["submit", "--wait", option, "--", "bash", "-c", "echo early; exec >&-; sleep 0.2; echo late >&2"])
+    hq.command(["submit", "--wait", option, "--", "bash", "-c", "sleep 60 & echo $! > child; echo parent"])
 
-    assert cat(hq, 1) == "early\n"
-    assert cat(hq, 1, "stderr") == "late\n"
-    assert cat(hq, 2) == "parent\n"
+    assert hq.run(f"{printed.format(job=1)} stdout").stdout == "early\n"
+    assert hq.run(f"{printed.format(job=1)} stderr").stdout == "late\n"
+    assert hq.run(f"{printed.format(job=2)} stdout").stdout == "parent\n"
     os.kill(int((hq.cwd / "child").read_text()), signal.SIGKILL)
 
 
@@ -134,6 +144,21 @@ def test_jobs_share_a_directory_and_explicit_files_stay_files(hq):
     assert hq.command(["output-log", "other/3", "cat", "3", "stdout"]).stdout == "3\n"
 
 
+def test_jobs_that_run_at_once_on_several_workers_share_a_directory(hq):
+    hq.start_server()
+    for _ in range(2):
+        hq.start_worker("--cpus=2")
+    for job in (1, 2):
+        hq.command(["submit", "--stream=log", "--array=1-40", "--", "bash", "-c", "seq $HQ_JOB_ID 2 20000"])
+    for job in (1, 2):
+        hq.await_job(job, "FINISHED")
+
+    assert len(list((hq.cwd / "log").iterdir())) <= 2
+    for job in (1, 2):
+        assert hq.run(f"hq output-log log cat {job} stdout | md5sum").stdout == hq.run(
+            f"for i in $(seq 40); do seq {job} 2 20000; done | md5sum").stdout
+
+
 def test_job_info_shows_where_output_goes(hq):
     hq.start_server()
     hq.command(["submit", "--stream=log", "--", "true"])
@@ -168,10 +193,10 @@ def test_the_server_keeps_the_output_of_a_job_in_one_file(hq):
 def test_much_output_arrives_at_the_server_whole(hq):
     hq.start_server()
     hq.start_worker("--cpus=2")
-    hq.command(["submit", "--wait", "--log=out.log", "--array=1-2", "--", "bash", "-c", "yes $HQ_TASK_ID | head -c 100M"])
+    hq.command(["submit", "--wait", "--log=out.log", "--array=1-2", "--", "bash", "-c", "yes $HQ_TASK_ID | head -c 20M"])
 
     for task in (1, 2):
-        sums = hq.run(f"hq log out.log cat stdout --task {task} | md5sum; yes {task} | head -c 100M | md5sum").stdout
+        sums = hq.run(f"hq log out.log cat stdout --task {task} | md5sum; yes {task} | head -c 20M | md5sum").stdout
         assert len(set(sums.split("\n")[:2])) == 1
 
 
@@ -272,6 +297,25 @@ def test_the_end_of_much_output_is_shown(hq, way):
     assert hq.run("hq job cat --follow 1 stdout | md5sum").stdout == hq.run("seq 1000000 | md5sum").stdout
 
 
+@pytest.mark.parametrize("way", ["--stdout=out-%{TASK_ID}", "--stream=log", "--log=out.log"])
+def test_chosen_tasks_are_followed_all_at_once(hq, way):
+    hq.start_server()
+    hq.command(["submit", way, "--array=1-4", "--", "bash", "-c",
+                "echo begin $HQ_TASK_ID; until test -e go; do sleep 0.02; done; echo end $HQ_TASK_ID"])
+    follower = hq.start(["hq", "job", "cat", "--follow", "--tasks=2,4", "last", "stdout"])
+    tail = hq.start(["hq", "task", "tail", "-f", "-n", "1", "last", "3"])
+    hq.start_worker("--cpus=4")
+
+    def lines():
+        return sorted(follower.stdout.splitlines())
+
+    wait_until(lambda: lines() == ["begin 2", "begin 4"] and tail.stdout == "begin 3\n", "the first lines are shown")
+    (hq.cwd / "go").write_text("")
+    assert (follower.wait(), tail.wait()) == (0, 0)
+    assert lines() == ["begin 2", "begin 4", "end 2", "end 4"]
+    assert tail.stdout == "begin 3\nend 3\n"
+
+
 def test_what_a_task_prints_after_a_restart_is_shown_anew(hq):
     hq.start_server()
     worker = hq.start_worker("--cpus=1")
@@ -298,6 +342,22 @@ def test_output_that_is_kept_nowhere_is_an_error_of_tail(hq):
 # --- a server that comes back ----------------------------------------------------------------------------------------
 
 
+def test_streams_go_on_while_the_server_is_away(hq):
+    server = hq.start_server("--journal=journal")
+    hq.start_worker("--cpus=2")
+    script = "seq 1 20000; until test -e go; do sleep 0.02; done; seq 20001 40000"
+    hq.command(["submit", "--stream=log", "--array=1-2", "--", "bash", "-c", script])
+    wait_until(lambda: hq.run("hq output-log log cat 1 stdout --allow-unfinished | wc -l").stdout.strip() == "40000",
+               "half of it is there")
+    server.signal(signal.SIGKILL)
+    server.wait()
+    (hq.cwd / "go").write_text("")
+    hq.start_server("--journal=journal")
+    hq.await_job(1, "FINISHED")
+
+    assert cat(hq, 1) == 2 * "".join(f"{i}\n" for i in range(1, 40001))
+
+
 def test_a_server_that_was_killed_goes_on_with_the_log(hq):
     server = hq.start_server("--journal=journal")
     hq.start_worker("--cpus=2")
@@ -313,3 +373,19 @@ def test_a_server_that_was_killed_goes_on_with_the_log(hq):
     expected = "".join(f"{i}\n" for i in range(1, 40001))
     for task in (1, 2):
         assert log_cat(hq, "stdout", "--task", task) == expected
+
+
+def test_servers_that_are_killed_while_output_flows_lose_nothing_of_it(hq):
+    server = hq.start_server("--journal=journal")
+    hq.start_worker("--cpus=3")
+    hq.command(["submit", "--log=out.log", "--array=1-3", "--", "bash", "-c", "seq 1000000 | sed s/^/$HQ_TASK_ID:/"])
+    for least in (1, 4, 8):
+        wait_until(lambda: (hq.cwd / "out.log").exists() and (hq.cwd / "out.log").stat().st_size > least << 20, "output flows")
+        server.signal(signal.SIGKILL)
+        server.wait()
+        server = hq.start_server("--journal=journal")
+    hq.await_job(1, "FINISHED")
+
+    for task in (1, 2, 3):
+        sums = hq.run(f"hq log out.log cat stdout --task {task} | md5sum; seq 1000000 | sed s/^/{task}:/ | md5sum").stdout
+        assert len(set(sums.split())) == 2
