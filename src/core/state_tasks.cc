@@ -208,7 +208,7 @@ void State::on(const TasksReturned& e, WallTime time, Effects& effects) {
       ++effects.set_aside;
       continue;
     }
-    Job& owner = *found->first;
+    Job& owner = job(task.task.job);
     const Job::Place* place = &found->second;
     const RowState was = place->chunk().state(place->row());
     leave_worker(holder, *place, was);
@@ -230,19 +230,19 @@ void State::on(const TasksReturned& e, WallTime time, Effects& effects) {
 
 // The job and place of a task that is assigned to this worker in this instance; nothing if it is not (any
 // more).
-std::optional<std::pair<Job*, Job::Place>> State::assigned_row(WorkerId holder, const JobTask& task,
-                                                               InstanceId instance) const {
+std::optional<std::pair<const Job*, Job::Place>> State::assigned_row(WorkerId holder, const JobTask& task,
+                                                                     InstanceId instance) const {
   const Job* owner = find_job(task.job);
   if (owner == nullptr) return std::nullopt;
   auto place = owner->find(task.task);
   if (!place || !is_assigned(place->group->columns.state(place->position))) return std::nullopt;
   if (place->chunk().worker(place->row()) != holder.value) return std::nullopt;
   if (place->group->instance(place->position) != instance) return std::nullopt;
-  return std::pair(const_cast<Job*>(owner), *place);
+  return std::pair(owner, *place);
 }
 
-std::optional<std::pair<Job*, Job::Place>> State::reclaimable_row(WorkerId lost, const JobTask& task,
-                                                                  InstanceId instance) const {
+std::optional<std::pair<const Job*, Job::Place>> State::reclaimable_row(WorkerId lost, const JobTask& task,
+                                                                        InstanceId instance) const {
   const Job* owner = find_job(task.job);
   const WorkerState* had_it = find_worker(lost);
   if (owner == nullptr || had_it == nullptr || had_it->alive()) return std::nullopt;
@@ -254,7 +254,7 @@ std::optional<std::pair<Job*, Job::Place>> State::reclaimable_row(WorkerId lost,
       state == RowState::kHeld || (state == RowState::kWaiting && place->group->rest == TaskState::kWaiting);
   if (!waits || place->chunk().worker(place->row()) != lost.value) return std::nullopt;
   if (place->group->instance(place->position).value != instance.value + 1) return std::nullopt;
-  return std::pair(const_cast<Job*>(owner), *place);
+  return std::pair(owner, *place);
 }
 
 void State::note_start(Job& owner, WorkerState& holder, const Job::Place& place, TaskId id, WallTime at) {
@@ -310,7 +310,7 @@ void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
       ++effects.set_aside;
       continue;
     }
-    Job& owner = *found->first;
+    Job& owner = job(start.task.job);
     const Job::Place* place = &found->second;
     if (start.variant >= classes_.needs(place->group->klass(place->position)).size()) {
       ++effects.set_aside;
@@ -359,7 +359,7 @@ void State::on(const TasksEnded& e, WallTime time, Effects& effects) {
       ++effects.set_aside;
       continue;
     }
-    Job& owner = *found->first;
+    Job& owner = job(end.task.job);
     const Job::Place* place = &found->second;
     TaskChunk& chunk = place->chunk();
     const uint32_t row = place->row();

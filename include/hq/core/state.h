@@ -79,12 +79,14 @@ class State {
   [[nodiscard]] const TaskGroup* group_of(DefinitionId id) const;
   // The job and place of a task that is assigned to this worker in this instance; nothing if it is not (any
   // more).
-  [[nodiscard]] std::optional<std::pair<Job*, Job::Place>> assigned_row(WorkerId worker, const JobTask& task,
-                                                                        InstanceId instance) const;
+  [[nodiscard]] std::optional<std::pair<const Job*, Job::Place>> assigned_row(WorkerId worker,
+                                                                              const JobTask& task,
+                                                                              InstanceId instance) const;
   // The job and place of a task that a lost worker had in this instance, and of which no later one was handed
   // out.
-  [[nodiscard]] std::optional<std::pair<Job*, Job::Place>> reclaimable_row(WorkerId lost, const JobTask& task,
-                                                                           InstanceId instance) const;
+  [[nodiscard]] std::optional<std::pair<const Job*, Job::Place>> reclaimable_row(WorkerId lost,
+                                                                                 const JobTask& task,
+                                                                                 InstanceId instance) const;
   // The longest window that a worker of ours may have been told, 0 if none.
   [[nodiscard]] Duration window() const { return window_; }
   // Mean duration of tasks of this class that ended lately, seconds; negative when none has.
