@@ -178,6 +178,7 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::ExplainTask&& request);
   [[nodiscard]] std::vector<msg::FailureGroup> failure_groups(const Job& job) const;
   JobId submit_again(const Job& old, std::vector<SubmitDescription> submits);
+  void note_why_not_now(ClassId klass, int32_t priority, std::vector<WorkerConditions>& workers);
   [[nodiscard]] std::string not_now(ClassId klass, int32_t priority, const WorkerState& worker) const;
   void abort_hopeless(JobId job);
   void pump_pages();

@@ -306,13 +306,8 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
   const ClassId klass = place->group->klass(place->position);
   out.workers = conditions(state, klass, now_.wall);
   const bool waits = place->group->columns.state(place->position) == RowState::kWaiting;
-  if (waits && out.waiting_deps == 0) {
-    for (WorkerConditions& worker : out.workers) {
-      if (worker.enabled() > 0)
-        worker.now =
-            not_now(klass, place->group->priority(place->position), *state.find_worker(worker.worker));
-    }
-  }
+  if (waits && out.waiting_deps == 0)
+    note_why_not_now(klass, place->group->priority(place->position), out.workers);
   for (WorkerConditions& worker : out.workers) {
     if (const Suspicion* suspicion = failure_watch.find(worker.worker))
       worker.suspect = suspicion_text(*suspicion);
@@ -320,7 +315,20 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
   answer(from, id, std::move(out));
 }
 
-// The reasons for which a pass leaves out a worker that could run this class.
+// Why a pass leaves out workers that could run this class, worker by worker.
+void Server::Impl::note_why_not_now(ClassId klass, int32_t priority, std::vector<WorkerConditions>& workers) {
+  const std::string nobody = stopping ? "the server stops"
+                             : waits_for_inventories()
+                                 ? "the server waits for what workers know of their tasks"
+                             : ports.journal.overfull() ? "results can't be written to the journal at present"
+                                                        : "";
+  for (WorkerConditions& worker : workers) {
+    if (worker.enabled() == 0) continue;
+    worker.now = nobody.empty() ? not_now(klass, priority, *state.find_worker(worker.worker)) : nobody;
+  }
+  note_too_few(state, klass, workers);
+}
+
 std::string Server::Impl::not_now(ClassId klass, int32_t priority, const WorkerState& worker) const {
   if (closed.contains(worker.id)) return "it is stopping";
   if (away.contains(worker.id)) return "it has no connection at present";
@@ -329,11 +337,9 @@ std::string Server::Impl::not_now(ClassId klass, int32_t priority, const WorkerS
       found != quarantined.end() && now_.mono < found->second.next_probe)
     return "it is suspect, and gets one probe task a minute";
   if (held_workers.contains(worker.id)) return "its tasks fail, and it is looked at whether it is suspect";
-  const auto kept = scheduler.reservation(worker.id);
-  if (kept && kept->klass != klass) return "it is kept for a task that others have passed for too long";
-  if (std::string text = not_free_text(state, klass, worker); !text.empty()) return text;
+  if (std::string text = not_free_text(state, klass, worker, now_.wall); !text.empty()) return text;
   if (refused.contains({worker.id, klass})) return "what is free there does not lie as the request wants it";
-  return kept_text(state, klass, priority, worker, now_.wall);
+  return kept_text(state, scheduler, klass, priority, worker, now_.wall);
 }
 
 }  // namespace hq

@@ -427,8 +427,10 @@ void Server::Impl::on_returned(WorkerSession& session, const msg::Returned& retu
       if (row && row->second.group->columns.state(row->second.position) != RowState::kRunning) {
         event.tasks.push_back({task, span.instance});
         const Job::Place& place = row->second;
-        if (returned.retract == 0 && place.group->columns.state(place.position) == RowState::kSlot)
+        if (returned.retract == 0 && place.group->columns.state(place.position) == RowState::kSlot) {
           refused.emplace(session.worker, place.group->klass(place.position));
+          scheduler.note_refused(place.group->priority(place.position), place.group->klass(place.position));
+        }
       }
     }
   }

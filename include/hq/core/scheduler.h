@@ -90,8 +90,13 @@ class Scheduler {
   // The next step of the pass under way, or the first of a new one. What it placed has to be recorded (or
   // given up) before the next step.
   Placement step(const PlanInput& input, uint64_t work = kStepWork);
+  // A worker gave back a placed task: what it has free does not lie as the request wants it. The class goes
+  // on waiting as if it had not been placed.
+  void note_refused(int32_t priority, ClassId klass);
   // What this worker is kept for; nothing for most.
   [[nodiscard]] std::optional<Reservation> reservation(WorkerId worker) const;
+  // The priority of the multi-node tasks for which the last pass kept this worker from lower ones.
+  [[nodiscard]] std::optional<int32_t> drains_for(WorkerId worker) const;
 
   struct Waiting {  // a class that could run and is passed by others
     WallTime since;
@@ -101,8 +106,16 @@ class Scheduler {
   using WaitingClasses = std::map<WaitKey, Waiting>;
 
  private:
+  void note_ended_waits(WallTime now);
+
   WaitingClasses waiting_;
   std::map<WorkerId, Reservation> kept_;
+  std::map<WorkerId, int32_t> draining_;
+  struct EndedWait {
+    Waiting wait;
+    WallTime at;
+  };
+  std::map<WaitKey, EndedWait> ended_waits_;  // that may have to go on
   std::unique_ptr<Pass> pass_;
   WaitingClasses before_;       // as it was when the pass began
   std::set<WorkerId> shunned_;  // by the pass under way: they would not reach their least utilisation

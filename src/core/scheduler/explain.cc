@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "core/scheduler/left.h"
+#include "core/scheduler/scheduler_limits.h"
+
 namespace hq {
 
 namespace {
@@ -44,6 +47,91 @@ std::vector<Condition> variant_conditions(const State& state, const VariantNeed&
   return out;
 }
 
+bool fits_into(const VariantNeed& need, const Columns& left, const WorkerState& worker) {
+  return std::all_of(need.items.begin(), need.items.end(), [&](const VariantNeed::Item& item) {
+    const int64_t each = amount_of(item, worker);
+    return each > 0 && left[item.resource] >= each;
+  });
+}
+
+uint64_t held_of(const WorkerState& worker, ClassId klass) {
+  uint64_t n = 0;
+  for (const WorkerState::InUse& use : worker.in_use) n += use.klass == klass ? use.count : 0;
+  return n;
+}
+
+// What tasks of lower priorities hold, by resource.
+Columns held_below(const State& state, int32_t priority, const WorkerState& worker) {
+  Columns lower(state.classes().resource_count());
+  for (const WorkerState::InUse& use : worker.in_use) {
+    if (use.priority >= priority) continue;
+    for (const VariantNeed::Item& item : state.classes().needs(use.klass)[use.variant].items)
+      lower[item.resource] += amount_of(item, worker) * int64_t{use.count};
+  }
+  return lower;
+}
+
+void limit_by(const State& state, const WorkerState& worker, const ReadyClass& ready, ClassId klass,
+              const Columns& lower, WallTime now, Columns& most) {
+  Keeping of;
+  of.held = held_of(worker, klass);
+  of.waiting = ready.count;
+  for (const VariantNeed& need : state.classes().needs(klass)) {
+    if (!could_run(need, worker, now)) continue;
+    of.fit = fit_count(need, worker.total, worker.total);
+    for (const VariantNeed::Item& item : need.items) {
+      of.total = int64_t(worker.total.at(item.resource).scaled);
+      of.free = worker.free.raw(item.resource);
+      of.each = amount_of(item, worker);
+      of.lower = lower[item.resource];
+      most[item.resource] = std::min(most[item.resource], left_for_lower(of));
+    }
+  }
+}
+
+// What tasks of higher priorities that wait leave of the worker.
+void limit_by_higher(const State& state, int32_t priority, const WorkerState& worker, WallTime now,
+                     Columns& most) {
+  for (const auto& [higher, classes] : state.ready().priorities()) {
+    if (higher <= priority) return;
+    const Columns lower = held_below(state, higher, worker);
+    for (const auto& [klass, ready] : classes) limit_by(state, worker, ready, klass, lower, now, most);
+  }
+}
+
+// A task of a higher priority that waits could have the worker.
+bool any_could_run(const State& state, int32_t priority, const WorkerState& worker, WallTime now) {
+  for (const auto& [higher, classes] : state.ready().priorities()) {
+    if (higher <= priority) return false;
+    for (const auto& [klass, ready] : classes) {
+      for (const VariantNeed& need : state.classes().needs(klass)) {
+        if (could_run(need, worker, now)) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// One task of the class that the worker is reserved for shall fit there once what runs has ended.
+void limit_reserved(const State& state, const WorkerState& worker, ClassId reserved, Columns& most) {
+  const std::vector<VariantNeed>& variants = state.classes().needs(reserved);
+  if (variants[0].nodes > 0) {
+    std::fill(most.begin(), most.end(), 0);
+    return;
+  }
+  const bool whole = needs_whole_groups(state.classes().request(reserved));
+  for (const VariantNeed& need : variants) {
+    if (fit_count(need, worker.total, worker.total) == 0) continue;
+    for (const VariantNeed::Item& item : need.items) {
+      const auto total = int64_t(worker.total.at(item.resource).scaled);
+      const int64_t each = whole ? total : amount_of(item, worker);
+      const int64_t others = held_by_others(state, worker, item.resource, reserved);
+      const int64_t left = left_beside_one(total, worker.free.raw(item.resource), each, others);
+      most[item.resource] = std::min(most[item.resource], left);
+    }
+  }
+}
+
 }  // namespace
 
 bool WorkerConditions::all_met(const std::vector<Condition>& variant) {
@@ -67,11 +155,13 @@ std::vector<WorkerConditions> conditions(const State& state, ClassId klass, Wall
   return out;
 }
 
-std::string not_free_text(const State& state, ClassId klass, const WorkerState& worker) {
+std::string not_free_text(const State& state, ClassId klass, const WorkerState& worker, WallTime now) {
+  if (const auto life = remaining_life(worker, now); life && *life < Duration::zero())
+    return "its time limit is over";
   std::string text;
   for (const VariantNeed& need : state.classes().needs(klass)) {
     if (need.nodes > 0) return worker.idle() ? "" : "it has other tasks";
-    if (fit_count(need, worker.total, worker.total) == 0) continue;
+    if (!could_run(need, worker, now)) continue;
     if (fit_count(need, worker.free, worker.total) > 0) return "";
     for (const VariantNeed::Item& item : need.items) {
       VariantNeed alone;
@@ -84,21 +174,58 @@ std::string not_free_text(const State& state, ClassId klass, const WorkerState& 
   return text;
 }
 
-std::string kept_text(const State& state, ClassId klass, int32_t priority, const WorkerState& worker,
-                      WallTime now) {
-  for (const auto& [higher, classes] : state.ready().priorities()) {
-    if (higher <= priority) break;
-    for (const auto& [other, ready] : classes) {
-      for (const VariantNeed& need : state.classes().needs(other)) {
-        if (need.nodes > 0 ? lives_for(need, worker, now) : could_run(need, worker, now))
-          return "it is kept for tasks of higher priority";
-      }
-    }
+std::string kept_text(const State& state, const Scheduler& scheduler, ClassId klass, int32_t priority,
+                      const WorkerState& worker, WallTime now) {
+  static constexpr const char* kHigher = "it is kept for tasks of higher priority";
+  static constexpr const char* kPassed = "it is kept for a task that others have passed for too long";
+  const std::vector<VariantNeed>& variants = state.classes().needs(klass);
+  auto kept = scheduler.reservation(worker.id);
+  if (kept && (kept->klass == klass || kept->priority < priority)) kept.reset();
+  const auto gang = scheduler.drains_for(worker.id);
+  if (gang && *gang > priority) return kHigher;
+  if (variants[0].nodes > 0) {
+    if (kept) return kPassed;
+    return any_could_run(state, priority, worker, now) ? kHigher : "";
   }
-  // Tasks of several nodes are not bound by it.
-  if (worker.config->min_utilization > 0 && state.classes().needs(klass)[0].nodes == 0)
-    return "what waits would not reach its least utilisation";
+
+  Columns left;
+  for (ResourceIndex r = 0; r < state.classes().resource_count(); ++r) left.push_back(worker.free.raw(r));
+  const auto fits = [&](const Columns& most) {
+    return std::any_of(variants.begin(), variants.end(), [&](const VariantNeed& need) {
+      return could_run(need, worker, now) && fits_into(need, left, worker) && fits_into(need, most, worker);
+    });
+  };
+  subtract_backlog(state, worker, priority, left);
+  if (!fits(left)) return "what is free there is for tasks that wait there already";
+  Columns most = left;
+  if (kept) limit_reserved(state, worker, kept->klass, most);
+  if (!fits(most)) return kPassed;
+  limit_by_higher(state, priority, worker, now, most);
+  if (!fits(most)) return kHigher;
+  if (variants[0].items.empty() && held_of(worker, klass) >= kMaxWithoutResources)
+    return "it has as many tasks without resources as it may";
+  if (worker.config->min_utilization > 0) return "what waits would not reach its least utilisation";
   return "";
+}
+
+void note_too_few(const State& state, ClassId klass, std::vector<WorkerConditions>& workers) {
+  const uint32_t needed = state.classes().needs(klass)[0].nodes;
+  if (needed == 0) return;
+  std::map<std::string_view, uint32_t> ready;
+  const auto is_ready = [](const WorkerConditions& row) { return row.enabled() > 0 && row.now.empty(); };
+  const auto group_of = [&](const WorkerConditions& row) -> std::string_view {
+    return state.find_worker(row.worker)->config->group;
+  };
+  for (const WorkerConditions& row : workers) {
+    if (is_ready(row)) ++ready[group_of(row)];
+  }
+  for (WorkerConditions& row : workers) {
+    if (!is_ready(row)) continue;
+    const uint32_t count = ready[group_of(row)];
+    if (count < needed)
+      row.now = "only " + std::to_string(count) + " of the " + std::to_string(needed) +
+                " workers that it needs are idle in this group";
+  }
 }
 
 }  // namespace hq

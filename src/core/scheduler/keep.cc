@@ -1,6 +1,7 @@
 // What classes that wait keep from lower priorities: of each worker that could run them, room by room.
 #include <algorithm>
 
+#include "core/scheduler/left.h"
 #include "core/scheduler/pass.h"
 
 namespace hq {
@@ -19,6 +20,7 @@ void Pass::keep_for_gang(const Demand& demand) {
   for (size_t i : drain_first(needs(demand.klass)[0], demand.remaining)) {
     Room& room = rooms_.at(i);
     room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
+    draining_.emplace(room.worker->id, *priority_);
     for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
   }
 }
@@ -120,17 +122,17 @@ void Pass::forget_holders(size_t i) {
   std::fill(lower_.begin(), lower_.end(), 0);
 }
 
-// Lower priorities may have, of what is free, what is left beside as many of these tasks as wait; and in any
-// case the part of the worker that these could not use when they had all of it.
 void Pass::cap_for(const Keeper& keeper, size_t i, uint64_t most) {
-  const uint64_t held = held_[keeper.demand];
-  const uint64_t wanted = std::min(most, held + demands_[keeper.demand].remaining) - std::min(most, held);
+  Keeping of;
+  of.fit = most;
+  of.held = held_[keeper.demand];
+  of.waiting = demands_[keeper.demand].remaining;
   for (const VariantNeed::Item& item : keeper.need->items) {
-    const int64_t total = rooms_.total(i, item.resource);
-    const int64_t each = item.all ? total : int64_t(item.amount.scaled);
-    const int64_t beside = rooms_.free(i, item.resource) - each * int64_t(wanted);
-    const int64_t never_used = total - each * int64_t(most) - lower_[item.resource];
-    rooms_.set_cap(i, item.resource, std::max(beside, never_used));
+    of.total = rooms_.total(i, item.resource);
+    of.free = rooms_.free(i, item.resource);
+    of.each = item.all ? of.total : int64_t(item.amount.scaled);
+    of.lower = lower_[item.resource];
+    rooms_.set_cap(i, item.resource, left_for_lower(of));
   }
 }
 

@@ -193,6 +193,32 @@ std::optional<Reservation> Scheduler::reservation(WorkerId worker) const {
   return it->second;
 }
 
+std::optional<int32_t> Scheduler::drains_for(WorkerId worker) const {
+  auto it = draining_.find(worker);
+  if (it == draining_.end()) return std::nullopt;
+  return it->second;
+}
+
+void Scheduler::note_refused(int32_t priority, ClassId klass) {
+  const auto ended = ended_waits_.find({priority, klass});
+  if (ended == ended_waits_.end()) return;
+  const bool is_free =
+      std::none_of(ended->second.wait.reserved.begin(), ended->second.wait.reserved.end(), [&](WorkerId id) {
+        const auto kept = kept_.find(id);
+        return kept != kept_.end() && kept->second.klass != klass;
+      });
+  const auto [wait, is_new] = waiting_.try_emplace(ended->first, ended->second.wait);
+  wait->second.since = std::min(wait->second.since, ended->second.wait.since);
+  if (is_new && !is_free) wait->second.reserved.clear();
+  ended_waits_.erase(ended);
+}
+
+void Scheduler::note_ended_waits(WallTime now) {
+  for (const auto& [key, wait] : pass_->take_ended_waits()) ended_waits_[key] = {wait, now};
+  // Whatever comes back comes at once.
+  std::erase_if(ended_waits_, [&](const auto& entry) { return now - entry.second.at > kPatience; });
+}
+
 Placement Scheduler::step(const PlanInput& input, uint64_t work) {
   if (!pass_) {
     pass_ = std::make_unique<Pass>(input, shunned_);
@@ -200,9 +226,11 @@ Placement Scheduler::step(const PlanInput& input, uint64_t work) {
   }
   Placement out;
   out.more = !pass_->step(input, waiting_, work, out);
+  note_ended_waits(input.now);
   if (!out.more) {
     // What would not reach the least utilisation of a worker is placed again without that worker.
     const std::vector<WorkerId> underused = pass_->underused();
+    draining_ = pass_->draining();
     pass_.reset();
     if (underused.empty()) {
       shunned_.clear();

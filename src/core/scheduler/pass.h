@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/scheduler/rooms.h"
@@ -22,6 +23,12 @@ class Pass {
   // After the last step: workers whose least utilisation would not be reached by what this pass would place
   // there. It was not placed.
   [[nodiscard]] const std::vector<WorkerId>& underused() const { return underused_; }
+  // Waits that ended since this was asked last, of classes whose tasks a worker may give back as not fitting.
+  [[nodiscard]] std::vector<std::pair<Scheduler::WaitKey, Scheduler::Waiting>> take_ended_waits() {
+    return std::exchange(ended_waits_, {});
+  }
+  // Workers kept for multi-node tasks from priorities below this one.
+  [[nodiscard]] const std::map<WorkerId, int32_t>& draining() const { return draining_; }
 
  private:
   struct Demand {
@@ -138,6 +145,7 @@ class Pass {
   bool place_reserved(Demand& demand, const std::vector<size_t>& rooms);
   void keep_for_gang(const Demand& demand);
   void keep_for_one(const Demand& demand, const VariantNeed& need, size_t room);
+  Scheduler::WaitingClasses::iterator end_wait(Scheduler::WaitingClasses::iterator wait);
   void judge_waiting();
   void wait_or_reserve(size_t order);
   [[nodiscard]] bool is_passed(size_t order) const;
@@ -209,6 +217,8 @@ class Pass {
   // Placed on workers with a least utilisation; handed over at the end, if that is reached.
   std::vector<std::pair<size_t, Placed>> held_back_;
   std::vector<WorkerId> underused_;
+  std::map<WorkerId, int32_t> draining_;
+  std::vector<std::pair<Scheduler::WaitKey, Scheduler::Waiting>> ended_waits_;
   std::map<ClassId, uint64_t> room_elsewhere_;
 };
 

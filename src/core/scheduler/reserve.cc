@@ -1,38 +1,11 @@
 // A class that has been passed by for too long gets one worker (or one gang) that drains for it.
 #include <algorithm>
-#include <functional>
 
+#include "core/scheduler/left.h"
 #include "core/scheduler/pass.h"
 #include "core/scheduler/scheduler_limits.h"
 
 namespace hq {
-
-namespace {
-
-int64_t sum_in_use(const RequestClasses& classes, const WorkerState& worker, ResourceIndex r,
-                   const std::function<bool(const WorkerState::InUse&)>& counts) {
-  int64_t sum = 0;
-  for (const WorkerState::InUse& held : worker.in_use) {
-    if (!counts(held)) continue;
-    for (const VariantNeed::Item& item : classes.needs(held.klass)[held.variant].items) {
-      if (item.resource != r) continue;
-      const Amount each = item.all ? worker.total.at(r) : item.amount;
-      sum += int64_t(each.scaled) * int64_t{held.count};
-    }
-  }
-  return sum;
-}
-
-bool needs_whole_groups(const ResourceRequest& request) {
-  return std::any_of(request.variants.begin(), request.variants.end(), [](const ResourceVariant& variant) {
-    return std::any_of(variant.entries.begin(), variant.entries.end(), [](const ResourceEntry& entry) {
-      return entry.policy == Policy::kForceCompact || entry.policy == Policy::kForceTight ||
-             entry.amount.fraction() > 0;
-    });
-  });
-}
-
-}  // namespace
 
 // Reserved workers first try the class they are reserved for; then the rest of the priority gets what that
 // class leaves of them.
@@ -60,7 +33,7 @@ void Pass::open_reservation(Demand& demand, Scheduler::WaitingClasses::iterator 
   for (size_t i : rooms) rooms_.at(i).kept_for = waits->first;
   if (place_reserved(demand, rooms)) {
     for (size_t i : rooms) rooms_.at(i).kept_for.reset();
-    waiting_->erase(waits);
+    end_wait(waits);
     return;
   }
   const std::vector<VariantNeed>& variants = needs(demand.klass);
@@ -90,9 +63,8 @@ void Pass::keep_for_one(const Demand& demand, const VariantNeed& need, size_t i)
   for (const VariantNeed::Item& item : need.items) {
     const int64_t total = rooms_.total(i, item.resource);
     const int64_t each = item.all || whole ? total : int64_t(item.amount.scaled);
-    const int64_t others = sum_in_use(in_->state.classes(), worker, item.resource,
-                                      [&](const auto& held) { return held.klass != demand.klass; });
-    rooms_.set_cap(i, item.resource, std::max(rooms_.free(i, item.resource) - each, total - each - others));
+    const int64_t others = held_by_others(in_->state, worker, item.resource, demand.klass);
+    rooms_.set_cap(i, item.resource, left_beside_one(total, rooms_.free(i, item.resource), each, others));
   }
 }
 
@@ -112,13 +84,21 @@ bool Pass::is_passed(size_t order) const {
   });
 }
 
+// What was placed may come back, where amounts do not tell all.
+Scheduler::WaitingClasses::iterator Pass::end_wait(Scheduler::WaitingClasses::iterator wait) {
+  if (needs_whole_groups(in_->state.classes().request(wait->first.second))) ended_waits_.push_back(*wait);
+  return waiting_->erase(wait);
+}
+
 void Pass::judge_waiting() {
   // Classes of this priority that do not wait any more are forgotten, with their reservations.
   for (auto it = waiting_->lower_bound({*priority_, ClassId(0)});
        it != waiting_->end() && it->first.first == *priority_;) {
     const size_t order = order_of(it->first.second);
     const bool waits = order != kNoOrder && demands_[order].remaining > 0 && !demands_[order].got_some;
-    it = waits ? std::next(it) : waiting_->erase(it);
+    // What was kept there in this pass is for others now.
+    if (!waits && !it->second.reserved.empty()) out_->again_in = Duration::zero();
+    it = waits ? std::next(it) : end_wait(it);
   }
   if (!last_placed_ && waiting_->empty()) return;
   new_reservations_ = 0;

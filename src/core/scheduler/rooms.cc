@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/scheduler/left.h"
 #include "core/scheduler/scheduler_limits.h"
 
 namespace hq {
@@ -101,28 +102,11 @@ void Rooms::set_priority(const State& state, int32_t priority) {
 }
 
 void Rooms::read_available(const State& state, size_t i) {
-  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
-  if (!rooms_[i].closed) subtract_backlog(state, i);
-  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = std::min(available_[r][i], cap_[r][i]);
+  left_.resize(free_.size());
+  for (size_t r = 0; r < free_.size(); ++r) left_[r] = free_[r][i];
+  if (!rooms_[i].closed && priority_) subtract_backlog(state, *rooms_[i].worker, *priority_, left_);
+  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = std::min(left_[r], cap_[r][i]);
   stale_[i / kBlock] = true;
-}
-
-void Rooms::subtract_backlog(const State& state, size_t i) {
-  if (!priority_) return;
-  for (const WorkerState::BacklogOf& of : rooms_[i].worker->backlog_of) {
-    if (of.priority < *priority_) continue;
-    const VariantNeed& need = state.classes().needs(of.klass)[0];
-    uint64_t n = of.count;
-    for (const VariantNeed::Item& item : need.items) {
-      const int64_t each = item.all ? total(i, item.resource) : int64_t(item.amount.scaled);
-      const int64_t have = std::max<int64_t>(available_[item.resource][i], 0);
-      n = each > 0 ? std::min(n, uint64_t(have / each)) : 0;
-    }
-    for (const VariantNeed::Item& item : need.items) {
-      const int64_t each = item.all ? total(i, item.resource) : int64_t(item.amount.scaled);
-      available_[item.resource][i] -= each * int64_t(n);
-    }
-  }
 }
 
 // --- looking ----------------------------------------------------------------------------------------------

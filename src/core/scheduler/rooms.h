@@ -94,7 +94,6 @@ class Rooms {
   void read_free(size_t i);
   void read_total(size_t i);
   void read_available(const State& state, size_t i);
-  void subtract_backlog(const State& state, size_t i);
   void find_bounds(size_t block);
 
   std::vector<Room> rooms_;                      // by worker id
@@ -109,6 +108,7 @@ class Rooms {
   // Backlogs by falling priority, and the first of them that is not counted yet.
   std::vector<std::pair<int32_t, size_t>> backlogs_;
   size_t next_backlog_ = 0;
+  std::vector<int64_t> left_;  // of the room at hand
   uint32_t step_ = 1;
   bool any_least_use_ = false;
   std::optional<int32_t> priority_;
