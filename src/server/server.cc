@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "hq/base/log.h"
+#include "hq/core/explain.h"
 #include "server/impl.h"
 
 namespace hq {
@@ -40,6 +41,17 @@ const State& Server::state() const {
 
 bool Server::has_heard(WorkerUid worker) const {
   return impl_->sessions.has_heard(worker);
+}
+
+bool Server::settled() const {
+  const bool due = impl_->schedule_at && *impl_->schedule_at <= impl_->now_.mono;
+  return !impl_->wake_scheduler && !impl_->pass_under_way && !due;
+}
+
+std::vector<WorkerConditions> Server::explain(ClassId klass, int32_t priority) const {
+  std::vector<WorkerConditions> workers = conditions(impl_->state, klass, impl_->now_.wall);
+  impl_->note_why_not_now(klass, priority, workers);
+  return workers;
 }
 
 void Server::stop(const std::string& log_text) {

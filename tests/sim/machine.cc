@@ -59,6 +59,7 @@ WorkerConfig Machine::make_config() {
   if (world_.durable() && world_.random().chance(0.3)) config.on_server_lost = OnServerLost::kFinishRunning;
   if (world_.random().chance(0.1)) config.idle_timeout = world_.between(500ms, 5s);
   if (world_.random().chance(0.1)) config.time_limit = world_.between(3s, 20s);
+  if (index_ > 0 && world_.random().chance(0.1)) config.min_utilization = 0.5;
   return config;
 }
 

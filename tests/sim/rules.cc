@@ -90,6 +90,37 @@ void Rules::on_end(uint64_t process) {
   running_.erase(process);
 }
 
+void Rules::check_waiting(const Server& server) {
+  const State& state = server.state();
+  for (const auto& [priority, classes] : state.ready().priorities()) {
+    for (const auto& [klass, ready] : classes) {
+      for (const WorkerConditions& worker : server.explain(klass, priority)) {
+        if (worker.enabled() == 0 || !worker.now.empty()) continue;
+        const GroupKey head = ready.groups.begin()->first;
+        broken(fmt::format(
+            "rule 10: {} tasks like those of job {}, of priority {}, wait beside room on worker {}",
+            ready.count, head.job.value, priority, worker.worker.value));
+      }
+    }
+  }
+}
+
+void Rules::check_starts(const Server& server, TimePoint now) {
+  std::erase_if(starts_due_, [&](const auto& due) {
+    const Job* job = server.state().find_job(due.first);
+    if (job == nullptr || job->count(TaskState::kWaiting) < job->task_count()) return true;
+    if (now <= due.second) return false;
+    const auto rows = server.explain(job->groups[0]->klass(0), job->groups[0]->priority(0));
+    // A suspect worker gets a task a minute, whatever waits for it.
+    const auto is_suspect = [](const auto& row) { return row.now.find("suspect") != std::string::npos; };
+    if (std::any_of(rows.begin(), rows.end(), is_suspect)) return true;
+    std::string why;
+    for (const auto& row : rows) why += fmt::format(" {}: {};", row.worker.value, row.now);
+    broken(fmt::format("rule 11: no task of job {} has started in time:{}", due.first.value, why));
+    return true;
+  });
+}
+
 void Rules::check_replay(const State& live, const std::vector<std::vector<Record>>& commits) {
   State replayed;
   for (const auto& commit : commits) {

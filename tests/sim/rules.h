@@ -11,6 +11,10 @@
 //  6. When the faults stop, every task ends.
 //  8. Two instances of one task never overlap in time.
 //  9. A strict policy is never violated: no more groups than an empty worker would need.
+//  10. When all that could be handed out has been, no worker has room for a task that waits, unless there is
+//  a reason,
+//     and `task explain` gives it.
+//  11. Nobody is starved: what must have started by some moment has.
 // (7, the same seed gives the same trace, is checked by whoever runs a seed twice.)
 #pragma once
 
@@ -22,6 +26,7 @@
 #include <vector>
 
 #include "hq/core/state.h"
+#include "hq/server/server.h"
 
 namespace hq::sim {
 
@@ -50,6 +55,11 @@ class Rules {
   // elsewhere at once. Where a connection breaks between two living machines, what runs there may overlap
   // with that until it has been stopped.
   void pardon_overlap(uint32_t node, TimePoint until) { pardons_[node] = until; }
+  // `server` has nothing more to hand out.
+  void check_waiting(const Server& server);
+  // A task of this job starts by then, if the job is there and waits.
+  void expect_start(JobId job, TimePoint by) { starts_due_[job] = by; }
+  void check_starts(const Server& server, TimePoint now);
   void check_replay(const State& live, const std::vector<std::vector<Record>>& commits);
   void check_all_ended(const State& server);
   // The server has said so to a client.
@@ -61,6 +71,7 @@ class Rules {
     accepted_.clear();
     canceled_.clear();
     forgotten_.clear();
+    starts_due_.clear();
   }
   void check_accepted(const State& server);
   void broken(std::string text) {
@@ -81,6 +92,7 @@ class Rules {
   std::map<JobId, uint64_t> accepted_;  // with the number of tasks
   std::set<JobId> canceled_;
   std::set<JobId> forgotten_;
+  std::map<JobId, TimePoint> starts_due_;
   std::optional<std::string> broken_;
 };
 

@@ -130,6 +130,10 @@ void World::turn_server() {
   server_wake_.reset();
   if (next) server_wake_ = std::max(*next - clock_.mono_offset, now_ + 10us);
   if (steps_ % 32 == 0) server_->state().check_invariants();
+  if (server_->settled()) {
+    if (steps_ % 4 == 0) rules_.check_waiting(*server_);
+    rules_.check_starts(*server_, now_);
+  }
   if (leaving_for_ && server_->finished()) return crash_server(*std::exchange(leaving_for_, {}), [] {});
   if (!crash_points_.empty() && journal_->commits().size() >= commits_at_crash_ + crash_points_.back()) {
     crash_points_.pop_back();

@@ -10,6 +10,7 @@
 #include "hq/base/clock.h"
 #include "hq/base/random.h"
 #include "hq/base/result.h"
+#include "hq/core/conditions.h"
 #include "hq/core/state.h"
 #include "hq/core/suspicion.h"
 #include "hq/journal/journal.h"
@@ -66,6 +67,10 @@ class Server {
   [[nodiscard]] const State& state() const;
   // A hello of this worker has been taken in since this server began.
   [[nodiscard]] bool has_heard(WorkerUid worker) const;
+  // All that could be handed out has been: no pass is wanted or under way.
+  [[nodiscard]] bool settled() const;
+  // What `task explain` says of a task of this class that waits.
+  [[nodiscard]] std::vector<WorkerConditions> explain(ClassId klass, int32_t priority) const;
 
   struct Impl;
 

@@ -16,6 +16,8 @@ const std::vector<Workload>& workloads() {
       {"output", run_output},
       {"nodes", run_nodes},
       {"resources", run_resources},
+      {"stream", run_stream},
+      {"requests", run_requests},
   };
   return all;
 }

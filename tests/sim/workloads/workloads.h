@@ -24,6 +24,8 @@ void run_crash_limits(World& world);
 void run_output(World& world);
 void run_nodes(World& world);
 void run_resources(World& world);
+void run_stream(World& world);
+void run_requests(World& world);
 
 // A submit whose tasks behave like `model`; what is not said is as in test::submit().
 [[nodiscard]] msg::Submit submit_of(World& world, const ProgramModel& model, SubmitDescription what);
