@@ -51,11 +51,26 @@ void submit_big(World& world, const std::shared_ptr<Stream>& stream, size_t from
   }
 }
 
+// How many jobs wait whose tasks are like those of this one, itself included.
+uint64_t alike(const State& state, const Job& job) {
+  uint64_t count = 0;
+  state.for_each_job([&](const Job& other) {
+    const bool waits = other.count(TaskState::kWaiting) > 0;
+    count += waits && other.groups[0]->klass(0) == job.groups[0]->klass(0) ? 1 : 0;
+  });
+  return count;
+}
+
 // One that waits for a worker may find others of its kind there before it: these have their turns.
 void expect_starts(World& world, const Stream& stream) {
+  if (world.state() == nullptr) return;
   const auto turns = Duration::rep(stream.submits.size() + 2);
-  for (JobId id : stream.big)
-    world.rules().expect_start(id, world.now() + kPatience + turns * (kLongestSmall + kLongestBig));
+  for (JobId id : stream.big) {
+    const Job* job = world.state()->find_job(id);
+    if (job == nullptr) continue;
+    const Duration patience = kPatience * Duration::rep(alike(*world.state(), *job));
+    world.rules().expect_start(id, world.now() + patience + turns * (kLongestSmall + kLongestBig));
+  }
 }
 
 void go_on(World& world, const std::shared_ptr<Stream>& stream) {
