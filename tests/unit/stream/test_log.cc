@@ -153,6 +153,26 @@ TEST_CASE("what is sent again is not written again, not even in other pieces or 
   }
 }
 
+TEST_CASE("a file that was cut off anywhere is gone on with, and takes again what it has lost") {
+  LogWorld world;
+  const std::vector<Bytes> batches = {
+      batch({{record(key(1, 1), 0), "one "}, {record(key(1, 2), 0), "other "}}),
+      batch({{record(key(1, 1), 4, kEnds), "two"}}), batch({{record(key(1, 2), 6, kEnds), "end"}})};
+  for (const Bytes& records : batches) CHECK(world.kept(records));
+  world.files.reset();
+  const Bytes whole = read_file(world.place.path);
+  for (size_t length = 0; length <= whole.size(); ++length) {
+    CAPTURE(length);
+    write_file(world.place.path, BytesView(whole).substr(0, length));
+    world.files = LogWorld::open();
+    for (const Bytes& records : batches) CHECK(world.kept(records));
+    world.files.reset();
+
+    CHECK(content_of(world.place.path, key(1, 1)) == "one two");
+    CHECK(content_of(world.place.path, key(1, 2)) == "other end");
+  }
+}
+
 TEST_CASE("the file of another job is replaced") {
   LogWorld world;
   CHECK(world.kept(batch({{record(key(1, 1), 0, kEnds), "old"}})));
