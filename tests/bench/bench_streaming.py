@@ -3,11 +3,10 @@ import os
 import shutil
 import statistics
 import subprocess
-import threading
 import time
 from pathlib import Path
 
-from bench_cluster import BenchError, Cluster, Row, cpu_seconds, memory_bytes, ratios, say
+from bench_cluster import BenchError, Cluster, Row, cpu_seconds, memory_bytes, ratios, say, until
 from bench_spawn import has_original
 
 HERE = Path(__file__).resolve().parent
@@ -119,34 +118,59 @@ def short_tasks(options, tools, count):
     return shown
 
 
-def latencies(cluster, count):
-    """Seconds of so many requests to the server, one after the other."""
+def commands(cluster, count):
+    """Milliseconds of so many commands, one after the other."""
     took = []
     for _ in range(count):
         began = time.perf_counter()
         cluster.hq("server", "info")
-        took.append(time.perf_counter() - began)
+        took.append((time.perf_counter() - began) * 1000)
     return took
+
+
+def dispatches(cluster, count):
+    """Milliseconds of so many tasks for the simulated worker, each from its submit until the client hears of its end."""
+    lines = cluster.tools.output("client_bench", cluster.access, "dispatch", count, 2)
+    return [float(line) / 1000 for line in lines.splitlines()]
 
 
 def p99(values):
     return sorted(values)[int(len(values) * 0.99)]
 
 
-def latency(options, tools, size):
-    """What a client waits for while output saturates the broker."""
-    idle, busy = [], []
+def while_output_comes(cluster, measure):
+    """What `measure` gives while two tasks write into a log file as fast as they can."""
+    job = cluster.submit("--log=out.log", "--array=1-2", "--cpus=0.01", "--resource=pipe=1", "--",
+                         "dd", "if=/dev/zero", "bs=64k", "status=none")
+    log = cluster.folder / "out.log"
+    until(lambda: log.exists() and log.stat().st_size > 16 * MIB, "output to flow")
+    size = log.stat().st_size
+    took = measure()
+    if log.stat().st_size <= size:
+        raise BenchError("no output came meanwhile")
+    cluster.hq("job", "cancel", job)
+    cluster.hq("job", "wait", job)
+    forget_output(cluster)
+    return took
+
+
+def latency(options, tools):
+    """What clients and tasks wait for while output saturates the broker."""
+    kinds = {"server info": lambda cluster: commands(cluster, 60), "dispatch of a task": lambda cluster: dispatches(cluster, 300)}
+    idle, busy = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
     with Cluster(tools) as cluster:
-        cluster.start_worker("--cpus=2", "--detect-resources=none")
+        cluster.start_worker("--cpus=1", "--resource=pipe=sum(2)", "--detect-resources=none")
+        cluster.start_fakes(workers=1, cpus=2, expect=1 << 40).line("registered")
         for run in range(options.runs):
             say(f"  latency: run {run + 1} of {options.runs}")
-            idle.append(p99(latencies(cluster, 60)) * 1000)
-            producer = threading.Thread(target=producing_rate, args=(cluster, "--log=out.log", 2, size))
-            producer.start()
-            busy.append(p99(latencies(cluster, 60)) * 1000)
-            producer.join()
-    idle_row, busy_row = Row("server info, idle, p99", idle, "ms"), Row("server info while output comes, p99", busy, "ms")
-    return [idle_row, busy_row, ratios(busy_row, idle_row, "while output comes / idle", most=2)]
+            for kind, measure in kinds.items():
+                idle[kind].append(p99(measure(cluster)))
+                busy[kind].append(p99(while_output_comes(cluster, lambda: measure(cluster))))
+    rows = []
+    for kind in kinds:
+        idle_row, busy_row = Row(f"{kind}, idle, p99", idle[kind], "ms"), Row(f"{kind} while output comes, p99", busy[kind], "ms")
+        rows += [idle_row, busy_row, ratios(busy_row, idle_row, "  while output comes / idle", most=2)]
+    return rows
 
 
 def look_up(options, tools, count):
@@ -165,4 +189,4 @@ def run(options, tools):
     if os.statvfs("/tmp").f_bavail * os.statvfs("/tmp").f_frsize < 4 * size:
         raise BenchError("not enough room in the temporary directory")
     return [*throughput(options, tools, size), *short_tasks(options, tools, max(200, int(5000 * options.scale))),
-            *latency(options, tools, size), *look_up(options, tools, max(1000, int(1_000_000 * options.scale)))]
+            *latency(options, tools), *look_up(options, tools, max(1000, int(1_000_000 * options.scale)))]

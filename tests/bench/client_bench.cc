@@ -3,6 +3,8 @@
 // client_bench ACCESS latency N STAMP FIFO: N times one task that says when it runs, into FIFO. Prints a line
 //   for each, in microseconds: from the sending of the submit to the running of the program, and then the
 //   same for a bare spawn of the program.
+// client_bench ACCESS dispatch N CPUS: N times one task of so many cpus, for a worker that starts nothing.
+//   Prints for each, in microseconds, from the sending of the submit until it is told that it has ended.
 // client_bench ACCESS jobs N: submits N jobs of one task each, a few at a time, and prints the seconds.
 // client_bench ACCESS workload: one job of the tasks on the standard input, waited for; prints when it was
 //   submitted, in seconds since 1970. A task is a line of words between tabs: its priority, its variants
@@ -110,6 +112,22 @@ void latency(Client& client, int rounds, char* stamp, char* path) {
   ::unlink(path);
 }
 
+void dispatch(Client& client, int rounds, const std::string& cpus) {
+  msg::Submit submit = one_task({"nothing"});
+  ResourceVariant variant;
+  variant.entries.push_back(must(parse_resource_request("cpus=" + cpus)));
+  submit.submit.task.request.variants = {variant};
+  for (int i = 0; i < rounds; ++i) {
+    const int64_t begin = mono_ns();
+    const RequestId request = client.send(submit);
+    const msg::ClientReply reply = must(client.next(request));
+    const auto* accepted = std::get_if<msg::Submitted>(&reply);
+    if (accepted == nullptr) die("the submit is refused");
+    wait_until_done(client, accepted->job);
+    std::printf("%.1f\n", double(mono_ns() - begin) * 1e-3);
+  }
+}
+
 void jobs(Client& client, int count) {
   constexpr size_t kInFlight = 64;
   const msg::Submit submit = one_task({"true"});
@@ -166,9 +184,8 @@ void workload(Client& client) {
 int main(int argc, char** argv) {
   const std::string what = argc > 2 ? argv[2] : "";
   if (!(what == "latency" && argc == 6) && !(what == "jobs" && argc == 4) &&
-      !(what == "workload" && argc == 3)) {
-    die("usage: client_bench ACCESS latency N STAMP FIFO | client_bench ACCESS jobs N | client_bench ACCESS "
-        "workload");
+      !(what == "dispatch" && argc == 5) && !(what == "workload" && argc == 3)) {
+    die("usage: client_bench ACCESS latency N STAMP FIFO | dispatch N CPUS | jobs N | workload");
   }
   const std::string access = argv[1];
   auto transport = must(Transport::make());
@@ -191,6 +208,8 @@ int main(int argc, char** argv) {
       workload(client);
     } else if (what == "jobs") {
       jobs(client, std::atoi(argv[3]));
+    } else if (what == "dispatch") {
+      dispatch(client, std::atoi(argv[3]), argv[4]);
     } else {
       latency(client, std::atoi(argv[3]), argv[4], argv[5]);
     }
