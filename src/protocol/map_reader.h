@@ -14,6 +14,7 @@
 #include "hq/base/bytes.h"
 #include "hq/base/result.h"
 #include "protocol/map_writer.h"
+#include "protocol/wire_reader.h"
 
 namespace hq {
 
@@ -199,6 +200,14 @@ Result<void> read_value(BytesView bytes, const char* name, T& out) {
   get(MapValue(tree->root(), name, failure), out);
   if (!failure.text.empty()) return Error(std::move(failure.text));
   return {};
+}
+
+// A value in map form inside a frame. Its Error is the message's.
+template <class T>
+Result<void> read_map(WireReader& r, const char* field, T& out) {
+  const BytesView bytes = r.value(field);
+  if (!r.ok()) return {};
+  return read_value(bytes, field, out);
 }
 
 }  // namespace hq
