@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/commands/alloc_commands.h"
 #include "cli/commands/command_line.h"
 #include "cli/commands/connect.h"
 #include "cli/commands/job_commands.h"
@@ -74,6 +75,14 @@ struct Dispatch {
   int operator()(const TaskNotifyOptions& o) const { return run_task_notify(o, context, output); }
   int operator()(const TaskTailOptions& o) const { return run_task_tail(o, context, output); }
   int operator()(const OutputLogOptions& o) const { return run_output_log(o, output); }
+  int operator()(const AllocAddOptions& o) const { return run_alloc_add(o, context, output); }
+  int operator()(const AllocDryRunOptions& o) const { return run_alloc_dry_run(o, context, output); }
+  int operator()(const AllocListOptions& o) const { return run_alloc_list(o, context, output); }
+  int operator()(const AllocInfoOptions& o) const { return run_alloc_info(o, context, output); }
+  int operator()(const AllocLogOptions& o) const { return run_alloc_log(o, context, output); }
+  int operator()(const AllocPauseOptions& o) const { return run_alloc_pause(o, context, output); }
+  int operator()(const AllocResumeOptions& o) const { return run_alloc_resume(o, context, output); }
+  int operator()(const AllocRemoveOptions& o) const { return run_alloc_remove(o, context, output); }
   // The two that serve are not commands of a client, and are called before we come here.
   int operator()(const ServerStartOptions&) const { return 1; }
   int operator()(const WorkerStartOptions&) const { return 1; }

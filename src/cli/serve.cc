@@ -12,11 +12,13 @@
 
 #include "cli/commands/show_server.h"
 #include "cli/log_file.h"
+#include "cli/serve_alloc.h"
 #include "cli/serve_journal.h"
 #include "cli/wiring.h"
 #include "hq/base/log.h"
 #include "hq/base/random.h"
 #include "hq/base/small_files.h"
+#include "hq/batch/batch_threads.h"
 #include "hq/client/client.h"
 #include "hq/os/hardware.h"
 #include "hq/os/signals.h"
@@ -208,14 +210,17 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   server_options.info = {access->server_uid,   access->client->host, access->client->port,
                          access->worker->host, access->worker->port, HQ_VERSION,
                          uint32_t(getpid()),   clock.now().wall,     journal->shown_path()};
+  server_options.alloc = alloc_options(*numbered);
   auto logs = make_log_files();
   if (!logs) return logs.error();
   auto peeker = make_output_peeker();
   if (!peeker) return peeker.error();
-  Server server(
-      server_options,
-      {*clients->channel, *workers->channel, journal->journal(), random, write_whole_file, **logs, **peeker},
-      clock.now(), journal->take_state());
+  auto batch = make_batch_threads();
+  if (!batch) return batch.error();
+  Server server(server_options,
+                {*clients->channel, *workers->channel, journal->journal(), random, write_whole_file, **logs,
+                 **peeker, **batch},
+                clock.now(), journal->take_state());
   print_server_info(server_options.info, dir.path, output);
   if (const int failed = output.finish(); failed != 0) return failed;
 
@@ -224,6 +229,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   if (journal->wake_fd() >= 0) reactor.add_fd(journal->wake_fd());
   reactor.add_fd((*logs)->event_fd());
   reactor.add_fd((*peeker)->event_fd());
+  reactor.add_fd((*batch)->event_fd());
   std::optional<TimePoint> deadline = server.turn(clock.now());
   std::optional<int> leaves_by;
   while (!server.finished()) {
@@ -246,6 +252,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   if (journal->wake_fd() >= 0) reactor.remove_fd(journal->wake_fd());
   reactor.remove_fd((*logs)->event_fd());
   reactor.remove_fd((*peeker)->event_fd());
+  reactor.remove_fd((*batch)->event_fd());
   if (leaves_by) die_by(*leaves_by, journal->owned());
   if (server.left()) return 0;
   journal->end_in_order();

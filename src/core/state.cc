@@ -99,6 +99,7 @@ void State::on(const ServerStopped&, WallTime time, Effects& effects) {
     const WorkerLost loss{alive_.begin()->first, LossReason::kStopped, false};
     take_back(loss, time, /*may_fail=*/false, effects);
   }
+  allocations_.server_stopped(time);
 }
 
 void State::on(const WorkerConnected& e, WallTime time, Effects& effects) {
@@ -116,7 +117,16 @@ void State::on(const WorkerConnected& e, WallTime time, Effects& effects) {
   alive_[e.worker] = fresh.get();
   workers_[e.worker] = std::move(fresh);
   last_worker_ = std::max(last_worker_, e.worker);
+  allocations_.worker_connected(e.worker, e.uid, e.config);
   effects.wake_scheduler = true;
+}
+
+void State::on(const AllocationQueued& e, WallTime time, Effects&) {
+  std::vector<WorkerConnected> there;
+  for (const auto& [id, alive] : alive_) {
+    if (alive->config->manager_job_id == e.allocation) there.push_back({id, alive->uid, alive->config});
+  }
+  allocations_.apply(e, time, there);
 }
 
 }  // namespace hq

@@ -8,6 +8,7 @@
 namespace hq {
 
 void State::check_invariants() const {
+  allocations_.check_invariants();
   struct Held {
     uint64_t slots = 0, running = 0, backlog = 0;
     AmountVector free;

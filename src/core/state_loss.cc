@@ -45,6 +45,7 @@ void State::take_back(const WorkerLost& e, WallTime time, bool may_fail, Effects
   lost.slots = lost.running = lost.backlog = 0;
   lost.free = lost.total;
   alive_.erase(e.worker);
+  allocations_.worker_lost(lost.id, lost.uid, *lost.config, e.reason, time - lost.connected);
   effects.wake_scheduler = true;
 }
 

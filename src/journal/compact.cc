@@ -31,7 +31,12 @@ class Choice {
   [[nodiscard]] bool keeps(WorkerId id) const {
     const WorkerState* worker = state_.find_worker(id);
     return what_ == CompactWhat::kForgotten || used_.contains(id) || id == state_.last_worker_id() ||
-           (worker != nullptr && (worker->alive() || worker->holding));
+           (worker != nullptr && (worker->alive() || worker->holding)) || state_.allocations().needs(id);
+  }
+
+  // The last one keeps its id used.
+  [[nodiscard]] bool keeps(AllocQueueId id) const {
+    return state_.allocations().find(id) != nullptr || id == state_.allocations().last_queue_id();
   }
 
   // Takes out what is dropped; false when nothing of the event is left.
@@ -74,6 +79,8 @@ class Choice {
     } else if constexpr (requires { e.ranges; }) {
       std::erase_if(e.ranges, [&](const AssignedRange& range) { return !keeps(range.job); });
       return !e.ranges.empty();
+    } else if constexpr (requires { e.queue; }) {
+      return keeps(e.queue);
     } else if constexpr (requires { e.job; }) {
       return keeps(e.job);
     } else if constexpr (requires { e.worker; }) {
@@ -138,7 +145,15 @@ bool as_good(const Replayed& before, const Replayed& after, const Choice& choice
       after.state.next_job_id() != before.state.next_job_id() ||
       after.state.next_worker_id() != before.state.next_worker_id())
     return false;
-  bool same = true;
+  const auto& queues = before.state.allocations().queues();
+  const auto& kept = after.state.allocations().queues();
+  bool same =
+      std::equal(queues.begin(), queues.end(), kept.begin(), kept.end(), [](const auto& a, const auto& b) {
+        return a.first == b.first && a.second.paused == b.second.paused &&
+               a.second.failures == b.second.failures &&
+               a.second.allocations.size() == b.second.allocations.size() &&
+               a.second.known_worker == b.second.known_worker;
+      });
   before.state.for_each_job([&](const Job& job) {
     if (!choice.keeps(job.id)) return;
     const Job* other = after.state.find_job(job.id);

@@ -17,6 +17,8 @@ template <>
 inline constexpr uint64_t kLast<LossReason> = uint64_t(LossReason::kTimeLimitReached);
 template <>
 inline constexpr uint64_t kLast<FailureKind> = uint64_t(FailureKind::kMemoryLimit);
+template <>
+inline constexpr uint64_t kLast<AllocationEndKind> = uint64_t(AllocationEndKind::kCanceled);
 
 // The number of a kind in files; never used for another one.
 template <class E>
@@ -57,6 +59,24 @@ template <>
 inline constexpr uint64_t kKindNumber<TasksReclaimed> = 17;
 template <>
 inline constexpr uint64_t kKindNumber<WorkerMeasured> = 18;
+template <>
+inline constexpr uint64_t kKindNumber<AllocQueueCreated> = 19;
+template <>
+inline constexpr uint64_t kKindNumber<AllocQueueRemoved> = 20;
+template <>
+inline constexpr uint64_t kKindNumber<AllocQueuePaused> = 21;
+template <>
+inline constexpr uint64_t kKindNumber<AllocQueueResumed> = 22;
+template <>
+inline constexpr uint64_t kKindNumber<AllocationSubmitting> = 23;
+template <>
+inline constexpr uint64_t kKindNumber<AllocationQueued> = 24;
+template <>
+inline constexpr uint64_t kKindNumber<AllocationNotQueued> = 25;
+template <>
+inline constexpr uint64_t kKindNumber<AllocationStarted> = 26;
+template <>
+inline constexpr uint64_t kKindNumber<AllocationEnded> = 27;
 
 // Names a member for a column.
 #define HQ_FIELD(member)   \
@@ -271,6 +291,76 @@ void columns(V& v, const std::vector<S*>& events, const Times& times) {
   v.ints(table.rows, HQ_FIELD(failure.kind));
   v.ints(table.rows, HQ_FIELD(failure.code));
   v.texts(table.rows, HQ_FIELD(failure.text));
+}
+
+template <class V, EventIs<AllocQueueCreated> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+  v.blobs(
+      events, [](const AllocQueueCreated& e) { return encode_alloc_params(*e.params); },
+      [](auto& e, BytesView bytes) {
+        auto params = decode_alloc_params(bytes);
+        if (!params) return false;
+        if constexpr (V::kReads) e.params = std::make_shared<const AllocParams>(std::move(*params));
+        return true;
+      });
+}
+
+template <class V, EventIs<AllocQueueRemoved> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+}
+
+template <class V, EventIs<AllocQueuePaused> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+  v.ints(events, HQ_FIELD(by_failures));
+}
+
+template <class V, EventIs<AllocQueueResumed> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+}
+
+template <class V, EventIs<AllocationSubmitting> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+  v.ints(events, HQ_FIELD(number));
+  v.ints(events, HQ_FIELD(workers));
+  v.texts(events, HQ_FIELD(directory));
+}
+
+template <class V, EventIs<AllocationQueued> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+  v.ints(events, HQ_FIELD(number));
+  v.texts(events, HQ_FIELD(allocation));
+}
+
+template <class V, EventIs<AllocationNotQueued> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+  v.ints(events, HQ_FIELD(number));
+  v.texts(events, HQ_FIELD(cause));
+  v.usual_ints(events, 1, HQ_FIELD(counts));
+}
+
+template <class V, EventIs<AllocationStarted> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+  v.ints(events, HQ_FIELD(number));
+  v.usual_ints(events, 1, HQ_FIELD(by_worker));
+}
+
+template <class V, EventIs<AllocationEnded> S>
+void columns(V& v, const std::vector<S*>& events, const Times&) {
+  v.ints(events, HQ_FIELD(queue));
+  v.ints(events, HQ_FIELD(number));
+  v.ints(events, HQ_FIELD(kind));
+  v.ints(events, HQ_FIELD(failed));
+  v.texts(events, HQ_FIELD(cause));
+  v.ints(events, HQ_FIELD(started.ns));
+  v.ints(events, HQ_FIELD(ended.ns));
 }
 
 #undef HQ_FIELD

@@ -114,6 +114,15 @@ struct KindName {
   const char* operator()(const TasksReclaimed&) const { return "tasks-reclaimed"; }
   const char* operator()(const TasksStarted&) const { return "task-started"; }
   const char* operator()(const TasksEnded&) const { return "task-ended"; }
+  const char* operator()(const AllocQueueCreated&) const { return "autoalloc-queue-created"; }
+  const char* operator()(const AllocQueueRemoved&) const { return "autoalloc-queue-removed"; }
+  const char* operator()(const AllocQueuePaused&) const { return "autoalloc-queue-paused"; }
+  const char* operator()(const AllocQueueResumed&) const { return "autoalloc-queue-resumed"; }
+  const char* operator()(const AllocationSubmitting&) const { return "autoalloc-allocation-submitting"; }
+  const char* operator()(const AllocationQueued&) const { return "autoalloc-allocation-queued"; }
+  const char* operator()(const AllocationNotQueued&) const { return "autoalloc-allocation-not-queued"; }
+  const char* operator()(const AllocationStarted&) const { return "autoalloc-allocation-started"; }
+  const char* operator()(const AllocationEnded&) const { return "autoalloc-allocation-finished"; }
 };
 
 }  // namespace

@@ -28,6 +28,13 @@ CREATE TABLE workers (
   id INTEGER PRIMARY KEY, hostname TEXT, worker_group TEXT, manager TEXT, manager_job TEXT,
   connected REAL, ended REAL, lost TEXT);
 CREATE TABLE allocations (id TEXT PRIMARY KEY, manager TEXT, workers INTEGER, first_connected REAL, last_ended REAL);
+CREATE TABLE allocation_queue (
+  id INTEGER PRIMARY KEY, name TEXT, manager TEXT, state TEXT, backlog INTEGER, max_workers_per_alloc INTEGER,
+  max_worker_count INTEGER, time_limit_seconds REAL, additional_args TEXT, failed_submissions INTEGER,
+  failed_allocations INTEGER, last_failure TEXT);
+CREATE TABLE allocation (
+  queue INTEGER, number INTEGER, id TEXT, state TEXT, workers INTEGER, directory TEXT, queued REAL,
+  started REAL, ended REAL, cause TEXT, PRIMARY KEY (queue, number)) WITHOUT ROWID;
 )";
 
 double seconds(WallTime time) {
@@ -182,6 +189,48 @@ bool add_workers(sqlite3* db, const State& state) {
   return !workers.failed();
 }
 
+const char* state_name(AllocationState state) {
+  switch (state) {
+    case AllocationState::kQueued:
+      return "queued";
+    case AllocationState::kRunning:
+      return "running";
+    case AllocationState::kFinished:
+      return "finished";
+    case AllocationState::kFailed:
+      break;
+  }
+  return "failed";
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+bool add_allocations(sqlite3* db, const State& state) {
+  Insert queues(db, "INSERT INTO allocation_queue VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
+  Insert allocations(db, "INSERT INTO allocation VALUES (?,?,?,?,?,?,?,?,?,?)");
+  for (const auto& [id, queue] : state.allocations().queues()) {
+    const AllocParams& params = *queue.params;
+    queues.add(id.value).add(params.name).add(manager_name(params.manager));
+    queues.add(queue.paused ? "paused" : "active").add(params.backlog).add(params.max_workers_per_alloc);
+    queues.add(params.max_worker_count).add(std::chrono::duration<double>(params.time_limit).count());
+    queues.add(joined(params.additional_args)).add(queue.failures.submissions);
+    queues.add(queue.failures.allocations).add(queue.failures.last).row();
+    for (const auto& [number, allocation] : queue.allocations) {
+      allocations.add(id.value).add(number).add(allocation.id).add(state_name(allocation.state));
+      allocations.add(allocation.workers).add(allocation.directory).add(seconds(allocation.queued));
+      allocation.started ? allocations.add(seconds(*allocation.started)) : allocations.null();
+      allocation.ended ? allocations.add(seconds(*allocation.ended)) : allocations.null();
+      allocation.cause.empty() ? allocations.null() : allocations.add(allocation.cause);
+      allocations.row();
+    }
+  }
+  return !queues.failed() && !allocations.failed();
+}
+
 }  // namespace
 
 Result<void> export_sqlite(const State& state, const std::string& path) {
@@ -198,7 +247,8 @@ Result<void> export_sqlite(const State& state, const std::string& path) {
   };
   run("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN");
   run(kSchema);
-  good = good && add_workers(db.get(), state) && add_jobs(db.get(), state);
+  good =
+      good && add_workers(db.get(), state) && add_jobs(db.get(), state) && add_allocations(db.get(), state);
   run("INSERT INTO allocations SELECT manager_job, manager, count(*), min(connected), max(ended) FROM "
       "workers "
       "WHERE manager_job IS NOT NULL GROUP BY manager_job, manager");

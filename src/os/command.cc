@@ -37,8 +37,10 @@ Result<Pipe> make_pipe() {
 
 // The command starts as from a plain shell: own group, nothing blocked, the signals that we ignore at their
 // default.
-Result<pid_t> spawn(const std::vector<std::string>& argv, const Pipe& out, const Pipe& err) {
+Result<pid_t> spawn(const std::vector<std::string>& argv, const std::string& directory, const Pipe& out,
+                    const Pipe& err) {
   SpawnSetup setup;
+  if (!directory.empty()) posix_spawn_file_actions_addchdir_np(&setup.actions, directory.c_str());
   posix_spawn_file_actions_addopen(&setup.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&setup.actions, out.write.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&setup.actions, err.write.get(), STDERR_FILENO);
@@ -120,14 +122,15 @@ int wait_milliseconds(Steady::time_point deadline, bool pipes_open) {
 
 }  // namespace
 
-Result<CommandOutput> run_command(const std::vector<std::string>& argv, Duration timeout) {
+Result<CommandOutput> run_command(const std::vector<std::string>& argv, Duration timeout,
+                                  const std::string& directory) {
   HQ_ASSERT(!argv.empty());
   Result<Pipe> out = make_pipe();
   if (!out) return out.error();
   Result<Pipe> err = make_pipe();
   if (!err) return err.error();
   const Steady::time_point deadline = Steady::now() + timeout;
-  Result<pid_t> pid = spawn(argv, *out, *err);
+  Result<pid_t> pid = spawn(argv, directory, *out, *err);
   if (!pid) return pid.error();
   out->write.reset();
   err->write.reset();

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "hq/os/hardware_overview.h"
-#include "os/json_scan.h"
+#include "hq/os/json_scan.h"
 #include "os/parse.h"
 
 namespace hq {

@@ -1,4 +1,4 @@
-#include "os/json_scan.h"
+#include "hq/os/json_scan.h"
 
 #include "os/parse.h"
 

@@ -3,8 +3,8 @@
 
 #include <set>
 
+#include "hq/os/json_scan.h"
 #include "hq/os/manager.h"
-#include "os/json_scan.h"
 #include "os/parse.h"
 
 namespace hq {

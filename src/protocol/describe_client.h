@@ -227,6 +227,62 @@ void describe(V& v, S& s) {
   v.field("overviews", s.overviews);
 }
 
+template <>
+inline constexpr std::string_view kTypeName<msg::AddAllocQueue> = "add_alloc_queue";
+template <class V, Is<msg::AddAllocQueue> S>
+void describe(V& v, S& s) {
+  v.field("params", s.params);
+  v.field("no_trial", s.no_trial);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::TryAllocation> = "try_allocation";
+template <class V, Is<msg::TryAllocation> S>
+void describe(V& v, S& s) {
+  v.field("params", s.params);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ListAllocQueues> = "list_alloc_queues";
+template <class V, Is<msg::ListAllocQueues> S>
+void describe(V&, S&) {}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::GetAllocations> = "get_allocations";
+template <class V, Is<msg::GetAllocations> S>
+void describe(V& v, S& s) {
+  v.field("queue", s.queue);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::FindAllocation> = "find_allocation";
+template <class V, Is<msg::FindAllocation> S>
+void describe(V& v, S& s) {
+  v.field("allocation", s.id);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::PauseAllocQueue> = "pause_alloc_queue";
+template <class V, Is<msg::PauseAllocQueue> S>
+void describe(V& v, S& s) {
+  v.field("queue", s.queue);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::ResumeAllocQueue> = "resume_alloc_queue";
+template <class V, Is<msg::ResumeAllocQueue> S>
+void describe(V& v, S& s) {
+  v.field("queue", s.queue);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::RemoveAllocQueue> = "remove_alloc_queue";
+template <class V, Is<msg::RemoveAllocQueue> S>
+void describe(V& v, S& s) {
+  v.field("queue", s.queue);
+  v.field("force", s.force);
+}
+
 // --- replies -------------------------------------------------------------------------------------------
 
 template <>
@@ -473,6 +529,62 @@ void describe(V& v, S& s) {
   v.field("worker", s.worker);
   v.field("overview", s.overview);
   v.field("at", s.at);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::AllocQueueAdded> = "alloc_queue_added";
+template <class V, Is<msg::AllocQueueAdded> S>
+void describe(V& v, S& s) {
+  v.field("queue", s.queue);
+}
+
+template <class V, Is<msg::AllocQueueInfo> S>
+void describe(V& v, S& s) {
+  v.field("id", s.id);
+  v.field("params", s.params);
+  v.field("paused", s.paused);
+  v.field("paused_by_failures", s.paused_by_failures);
+  v.field("known_resources", s.known_resources);
+  v.field("failed_submissions", s.failed_submissions);
+  v.field("failed_allocations", s.failed_allocations);
+  v.field("last_failure", s.last_failure);
+  v.field("next_attempt", s.next_attempt);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::AllocQueueList> = "alloc_queue_list";
+template <class V, Is<msg::AllocQueueList> S>
+void describe(V& v, S& s) {
+  v.field("queues", s.queues);
+}
+
+template <class V, Is<msg::AllocationInfo> S>
+void describe(V& v, S& s) {
+  v.field("id", s.id);
+  v.field("number", s.number);
+  v.field("workers", s.workers);
+  v.field("directory", s.directory);
+  v.field("state", s.state);
+  v.field("queued", s.queued);
+  v.field("started", s.started);
+  v.field("ended", s.ended);
+  v.field("end", s.end);
+  v.field("cause", s.cause);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::AllocationList> = "allocation_list";
+template <class V, Is<msg::AllocationList> S>
+void describe(V& v, S& s) {
+  v.field("queue", s.queue);
+  v.field("allocations", s.allocations);
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::AllocationPlace> = "allocation_place";
+template <class V, Is<msg::AllocationPlace> S>
+void describe(V& v, S& s) {
+  v.field("directory", s.directory);
 }
 
 }  // namespace hq

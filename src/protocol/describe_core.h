@@ -2,6 +2,7 @@
 // defaults (a missing key leaves the struct's own) and for the texts of errors.
 #pragma once
 
+#include "hq/core/alloc_params.h"
 #include "hq/core/hardware_overview.h"
 #include "hq/core/text/placeholders.h"
 #include "protocol/map_reader.h"
@@ -130,6 +131,25 @@ void describe(V& v, S& s) {
   v.field("manager_job_id", s.manager_job_id);
   v.field("pid", s.pid);
   v.field("boot_id", s.boot_id);
+}
+
+template <class V, Is<AllocParams> S>
+void describe(V& v, S& s) {
+  v.field("manager", s.manager);
+  v.field("max_workers_per_alloc", s.max_workers_per_alloc);
+  v.field("backlog", s.backlog);
+  v.field("time_limit", s.time_limit);
+  v.field("worker_time_limit", s.worker_time_limit);
+  v.field("name", s.name);
+  v.field("max_worker_count", s.max_worker_count);
+  v.field("min_utilization", s.min_utilization);
+  v.field("additional_args", s.additional_args);
+  v.field("worker_start_cmd", s.worker_start_cmd);
+  v.field("worker_stop_cmd", s.worker_stop_cmd);
+  v.field("worker_wrap_cmd", s.worker_wrap_cmd);
+  v.field("resources", s.resources);
+  v.field("worker_args", s.worker_args);
+  v.field("idle_timeout", s.idle_timeout);
 }
 
 template <class V, Is<MemoryUsage> S>

@@ -38,6 +38,16 @@ Result<HardwareOverview> decode_overview(BytesView bytes) {
   return decode_value<HardwareOverview>(bytes, "overview");
 }
 
+Bytes encode_alloc_params(const AllocParams& params) {
+  WireWriter w(512);
+  put(w, params);
+  return w.take();
+}
+
+Result<AllocParams> decode_alloc_params(BytesView bytes) {
+  return decode_value<AllocParams>(bytes, "params");
+}
+
 Bytes encode_worker_config(const WorkerConfig& config) {
   WireWriter w(512);
   put(w, config);

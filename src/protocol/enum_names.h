@@ -47,4 +47,11 @@ template <>
 inline constexpr std::array<std::string_view, 3> kEnumNames<msg::ItemResult::Outcome>{"ok", "not-found",
                                                                                       "already-ended"};
 
+template <>
+inline constexpr std::array<std::string_view, 4> kEnumNames<AllocationState>{"queued", "running", "finished",
+                                                                             "failed"};
+template <>
+inline constexpr std::array<std::string_view, 4> kEnumNames<AllocationEndKind>{"normal", "unexpected",
+                                                                               "unknown", "canceled"};
+
 }  // namespace hq

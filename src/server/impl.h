@@ -16,6 +16,7 @@
 #include "hq/protocol/client_codec.h"
 #include "hq/protocol/worker_codec.h"
 #include "hq/server/server.h"
+#include "server/alloc_work.h"
 #include "server/outbox.h"
 #include "server/outputs.h"
 #include "server/pages.h"
@@ -142,6 +143,36 @@ struct Server::Impl {
   void tell(const msg::Notice& notice, WorkerId worker);
   void tell_all_of(const Waiter& waiter);
 
+  // --- allocations (allocs.cc) -----------------------------------------------------------------------------
+  void recall_submissions();
+  void run_allocations();
+  [[nodiscard]] std::optional<TimePoint> next_alloc_deadline() const;
+  void decide_on_allocations();
+  void submit_next(AllocQueueId queue);
+  void end_allocation(const AllocationKey& key, AllocationEndKind kind, bool failed, const std::string& cause,
+                      const BatchStatus& told = {});
+  void cancel_allocation(const AllocQueue& queue, const Allocation& allocation);
+  void note_alloc_worker(WorkerId worker, const WorkerConfig& config);
+  void note_alloc_worker_lost(WorkerId worker, const WorkerConfig& config);
+  // At the server's end; what is being submitted meanwhile is canceled too.
+  void cancel_all_allocations();
+  [[nodiscard]] bool allocations_settled() const;
+  [[nodiscard]] msg::AllocQueueInfo shown_queue(const AllocQueue& queue) const;
+
+  // --- what batch systems answer (alloc_answers.cc) --------------------------------------------------------
+  void refresh_allocations();
+  void ask_batch(BatchRequest request, AllocWork::Purpose purpose);
+  void release_batch_requests(CommitNumber committed);
+  void take_batch_answers();
+  void on_batch(BatchAnswer&& answer, const AllocWork::Submitting& purpose);
+  void on_batch(BatchAnswer&& answer, const AllocWork::Recalling& purpose);
+  void on_batch(BatchAnswer&& answer, const AllocWork::Trying& purpose);
+  void on_batch(BatchAnswer&& answer, const AllocWork::Asking& purpose);
+  void on_batch(BatchAnswer&& answer, const AllocWork::Canceling& purpose);
+  void on_batch(BatchAnswer&& answer, const AllocWork::Discarding& purpose);
+  void note_queued(AllocQueueId queue, uint32_t number, const std::string& id);
+  void note_status(const Allocation& allocation, const BatchStatus& status);
+
   // --- how busy workers are (overviews.cc) -----------------------------------------------------------------
   void on_measured(WorkerSession& session, msg::Measured&& measured);
   // Temporary overviews are wanted while a client follows them.
@@ -176,6 +207,16 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::ResumeWorkers&& request);
   void on(PeerId from, RequestId id, msg::ReadOutput&& request);
   void on(PeerId from, RequestId id, msg::ExplainTask&& request);
+  void on(PeerId from, RequestId id, msg::AddAllocQueue&& request);
+  void on(PeerId from, RequestId id, msg::TryAllocation&& request);
+  void on(PeerId from, RequestId id, msg::ListAllocQueues&& request);
+  void on(PeerId from, RequestId id, msg::GetAllocations&& request);
+  void on(PeerId from, RequestId id, msg::FindAllocation&& request);
+  void on(PeerId from, RequestId id, msg::PauseAllocQueue&& request);
+  void on(PeerId from, RequestId id, msg::ResumeAllocQueue&& request);
+  void on(PeerId from, RequestId id, msg::RemoveAllocQueue&& request);
+  void add_queue(PeerId from, RequestId id, std::shared_ptr<const AllocParams> params);
+  void try_allocation(PeerId from, RequestId id, const AllocParams& params, bool add);
   [[nodiscard]] std::vector<msg::FailureGroup> failure_groups(const Job& job) const;
   JobId submit_again(const Job& old, std::vector<SubmitDescription> submits);
   void note_why_not_now(ClassId klass, int32_t priority, std::vector<WorkerConditions>& workers);
@@ -209,6 +250,7 @@ struct Server::Impl {
   bool overviews_followed = false;                 // workers have been told to measure
   std::set<WorkerId> notices_held;                 // workers with notices that nobody has taken yet
   uint64_t last_peek = 0;
+  AllocWork allocs;
   Outbox to_workers;
   Outbox to_clients;
   Waiters waiters;

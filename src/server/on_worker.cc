@@ -202,11 +202,8 @@ void Server::Impl::complete_hello(PeerId from) {
               " as worker " + session.worker.text());
   } else {
     log::info("Worker " + session.worker.text() + " registered from " + link.address);
-    if (hello.config->manager != ManagerKind::kNone) {
-      log::warn("Worker " + session.worker.text() + " connected from an unknown allocation " +
-                hello.config->manager_job_id);
-    }
   }
+  if (before == nullptr) note_alloc_worker(session.worker, *hello.config);
   wake_scheduler = true;
 }
 
@@ -487,6 +484,7 @@ void Server::Impl::lose_worker(WorkerId worker, LossReason reason, const std::st
   quarantined.erase(worker);
   const auto gang = state.find_worker(worker)->gang;
   record(WorkerLost{worker, reason, held});
+  note_alloc_worker_lost(worker, *state.find_worker(worker)->config);
   if (gang && gang->root != worker) end_broken_gang(*state.find_worker(gang->root));
 }
 

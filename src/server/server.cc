@@ -14,10 +14,11 @@ namespace {
 // A fair share of one turn; what is left over is read in the next.
 constexpr int kWorkerFrames = 2000;
 constexpr int kClientFrames = 200;
-constexpr size_t kPagesAhead = 2;    // pages made ahead of a client
-constexpr Duration kMostDrift = 1s;  // of the wall clock between two turns
-constexpr Duration kStalled = 1s;    // of a commit: questions are answered without it
-constexpr Duration kLastSends = 1s;  // when stopping, for peers whose sockets are full
+constexpr size_t kPagesAhead = 2;       // pages made ahead of a client
+constexpr Duration kMostDrift = 1s;     // of the wall clock between two turns
+constexpr Duration kStalled = 1s;       // of a commit: questions are answered without it
+constexpr Duration kLastSends = 1s;     // when stopping, for peers whose sockets are full
+constexpr Duration kLastCancels = 15s;  // of allocations, when stopping
 constexpr Duration kLastCommit =
     20s;  // when leaving, for a slow disk: whoever sent the signal has little patience
 
@@ -95,6 +96,8 @@ Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start, State restored)
     }
   }
   started_at = start.mono;
+  allocs.next_refresh = start.mono + options.alloc.refresh;
+  recall_submissions();
   if (options.after_damage) conclude_failures();
   wake_scheduler = true;
 }
@@ -113,9 +116,11 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
   read_clients();
   confirm_output();
   take_peeked();
+  take_batch_answers();
   pass_on_notices();
   on_timer();
   if (wake_scheduler || pass_under_way || (schedule_at && *schedule_at <= now_.mono)) schedule();
+  run_allocations();
   if (stopping && !stop_recorded) {
     stopping_since = now_.mono;
     begin_stopping();
@@ -141,6 +146,7 @@ void Server::Impl::begin_stopping() {
   for (WorkerId id : std::set<WorkerId>(away)) {
     lose_worker(id, LossReason::kStopped, "the server stops", Proof::kNone);
   }
+  cancel_all_allocations();
   record(ServerStopped{});
   stop_recorded = true;
   for (const Waiter& waiter : waiters.all()) {
@@ -158,6 +164,7 @@ void Server::Impl::end_stopping() {
     stop_sent = true;
     return;
   }
+  if (!allocations_settled() && now_.mono - stopping_since < kLastCancels) return;
   const bool all_sent = to_workers.empty() && to_clients.empty() && (leaving || pages.empty());
   stop_sent = all_sent || (stop_until && now_.mono >= *stop_until);
 }
@@ -230,6 +237,7 @@ void Server::Impl::commit_and_send() {
   to_clients.close_turn(last_commit);
   if (!to_clients.empty() && journal_stalls()) to_clients.release_answers();
   const CommitNumber committed = ports.journal.committed();
+  release_batch_requests(committed);
   if (committed < last_commit) {
     ports.journal.hasten(!to_clients.empty()   ? Haste::kIdlePeer
                          : !to_workers.empty() ? Haste::kBusyPeer
@@ -247,7 +255,8 @@ std::optional<TimePoint> Server::Impl::next_deadline() {
   TimePoint next = next_check;
   auto earlier = [&](TimePoint t) { next = std::min(next, t); };
   if (wake_scheduler || pass_under_way || !workers_drained || (stopping && !stop_recorded)) return now_.mono;
-  if (stop_until) earlier(*stop_until);
+  if (stop_until) earlier(allocations_settled() ? *stop_until : stopping_since + kLastCancels);
+  if (const auto at = next_alloc_deadline()) earlier(*at);
   if (schedule_at) earlier(*schedule_at);
   if (probe_again) earlier(*probe_again);
   if (failure_watch.has_questions()) earlier(next_judgement);
@@ -295,6 +304,7 @@ bool Server::Impl::journal_stalls() const {
 // ------------------------------------------------------
 
 void Server::Impl::after_event(const Effects& effects) {
+  allocs.changed = true;
   if (effects.wake_scheduler) wake_scheduler = true;
   if (options.suspects != SuspectPolicy::kOff) watch_failures(effects);
   for (JobId job : effects.changed_jobs) waiters.note_change(job);

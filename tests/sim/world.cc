@@ -240,7 +240,8 @@ void World::start_server() {
   server_ = std::make_unique<Server>(
       options,
       ServerPorts{*client_router_, *worker_router_, *journal_, *server_random_,
-                  [](const std::string&, const std::string&) { return Result<void>(); }, *logs_, *peek_},
+                  [](const std::string&, const std::string&) { return Result<void>(); }, *logs_, *peek_,
+                  batch_},
       clock_.at(now_), std::move(restored));
   server_frozen_until_ = TimePoint{};
   server_wake_ = now_;

@@ -19,6 +19,7 @@
 #include "sim/machine.h"
 #include "sim/output.h"
 #include "sim/rules.h"
+#include "support/fake_batch.h"
 #include "support/fake_channel.h"
 #include "support/fake_peek.h"
 
@@ -149,6 +150,7 @@ class World {
   uint32_t server_life_ = 0;
   std::unique_ptr<SimLogs> logs_;
   std::unique_ptr<test::FakePeek> peek_;
+  test::FakeBatch batch_;  // nobody makes queues of allocations
   std::unique_ptr<SlowJournal> journal_;
   std::unique_ptr<RouterChannel> client_router_;
   std::unique_ptr<RouterChannel> worker_router_;

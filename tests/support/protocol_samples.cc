@@ -143,6 +143,54 @@ msg::WorkerDetail worker_detail() {
   return out;
 }
 
+AllocParams alloc_params() {
+  AllocParams out;
+  out.manager = ManagerKind::kPbs;
+  out.max_workers_per_alloc = 4;
+  out.backlog = 2;
+  out.time_limit = 90min;
+  out.worker_time_limit = 1h;
+  out.name = "q";
+  out.max_worker_count = 17;
+  out.min_utilization = 0.5;
+  out.additional_args = {"-A", "proj"};
+  out.worker_start_cmd = "module load x";
+  out.worker_stop_cmd = "echo end";
+  out.worker_wrap_cmd = "numactl -N0";
+  out.resources = config().resources;
+  out.worker_args = {"--cpus", "\"4\""};
+  out.idle_timeout = 5min;
+  return out;
+}
+
+msg::AllocQueueInfo alloc_queue() {
+  msg::AllocQueueInfo out;
+  out.id = AllocQueueId(3);
+  out.params = alloc_params();
+  out.paused = out.paused_by_failures = true;
+  out.known_resources = config().resources;
+  out.failed_submissions = 1;
+  out.failed_allocations = 3;
+  out.last_failure = "no partition";
+  out.next_attempt = kThen + 60s;
+  return out;
+}
+
+msg::AllocationInfo allocation() {
+  msg::AllocationInfo out;
+  out.id = "1234.host";
+  out.number = 7;
+  out.workers = 4;
+  out.directory = "/home/ann/.hq-server/001/autoalloc/3-q/007";
+  out.state = AllocationState::kFailed;
+  out.queued = kThen;
+  out.started = kThen + 1s;
+  out.ended = kThen + 2s;
+  out.end = AllocationEndKind::kUnexpected;
+  out.cause = "Slurm says FAILED";
+  return out;
+}
+
 std::vector<msg::HeldTask> held() {
   const JobUid uid(0x0123'4567'89ab'cdef);
   return {{uid, JobId(1), TaskId(2), InstanceId(0), true, 1},
@@ -306,6 +354,14 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"explain_task", msg::ExplainTask{of_ids(), TaskId(7)}},
       {"stop_workers", msg::StopWorkers{all, true}},
       {"resume_workers", msg::ResumeWorkers{of_ids()}},
+      {"add_alloc_queue", msg::AddAllocQueue{alloc_params(), true}},
+      {"try_allocation", msg::TryAllocation{alloc_params()}},
+      {"list_alloc_queues", msg::ListAllocQueues{}},
+      {"get_allocations", msg::GetAllocations{AllocQueueId(3)}},
+      {"find_allocation", msg::FindAllocation{"1234.host"}},
+      {"pause_alloc_queue", msg::PauseAllocQueue{AllocQueueId(3)}},
+      {"resume_alloc_queue", msg::ResumeAllocQueue{AllocQueueId(3)}},
+      {"remove_alloc_queue", msg::RemoveAllocQueue{AllocQueueId(3), true}},
       {"read_output",
        msg::ReadOutput{JobId(12), TaskId(3), msg::ReadOutput::Channel::kStderr, 70'000, false, 4096}},
   };
@@ -338,6 +394,10 @@ std::vector<Sample<msg::ClientReply>> replies() {
       {"output_piece",
        msg::OutputPiece{TaskState::kRunning, InstanceId(1), true, true, 70'000, 70'005, "hello", 0}},
       {"task_explanation", task_explanation()},
+      {"alloc_queue_added", msg::AllocQueueAdded{AllocQueueId(3)}},
+      {"alloc_queue_list", msg::AllocQueueList{{alloc_queue()}}},
+      {"allocation_list", msg::AllocationList{alloc_queue(), {allocation()}}},
+      {"allocation_place", msg::AllocationPlace{"/home/ann/.hq-server/001/autoalloc/3-q/007"}},
       {"worker_overview", msg::WorkerOverview{WorkerId(5), overview(), kThen}},
       {"task_notice",
        msg::TaskNotice{JobId(12), TaskId(3), InstanceId(1), WorkerId(5), "half \xff done", kThen}},

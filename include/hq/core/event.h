@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hq/base/clock.h"
+#include "hq/core/alloc_params.h"
 #include "hq/core/failure.h"
 #include "hq/core/hardware_overview.h"
 #include "hq/core/id_ranges.h"
@@ -150,10 +151,70 @@ struct TasksEnded {
   std::vector<TaskEnd> tasks;
 };
 
+// --- queues of allocations (allocations.h) ---------------------------------------------------------------
+
+struct AllocQueueCreated {
+  AllocQueueId queue;
+  std::shared_ptr<const AllocParams> params;
+};
+// With all its allocations.
+struct AllocQueueRemoved {
+  AllocQueueId queue;
+};
+struct AllocQueuePaused {
+  AllocQueueId queue;
+  bool by_failures = false;  // else by somebody
+};
+// Its failures are forgotten.
+struct AllocQueueResumed {
+  AllocQueueId queue;
+};
+// The batch system is about to be asked; the answer is one of the next two.
+struct AllocationSubmitting {
+  AllocQueueId queue;
+  uint32_t number = 0;  // of the allocation in its queue
+  uint32_t workers = 0;
+  std::string directory;
+};
+struct AllocationQueued {
+  AllocQueueId queue;
+  uint32_t number = 0;
+  std::string allocation;  // its id in the batch system
+};
+struct AllocationNotQueued {
+  AllocQueueId queue;
+  uint32_t number = 0;
+  std::string cause;
+  bool counts = true;  // as a failure: it was refused, not just never tried
+};
+struct AllocationStarted {
+  AllocQueueId queue;
+  uint32_t number = 0;
+  bool by_worker = true;  // its first worker has connected; else the batch system says so
+};
+enum class AllocationEndKind : uint8_t {
+  kNormal,      // all its workers have come and gone
+  kUnexpected,  // the batch system says so
+  kUnknown,     // the batch system could not be asked for too long
+  kCanceled,    // by us, since nobody needed it any more
+};
+struct AllocationEnded {
+  AllocQueueId queue;
+  uint32_t number = 0;
+  AllocationEndKind kind = AllocationEndKind::kNormal;
+  bool failed = false;
+  std::string cause;  // of a failure
+  // As the batch system tells; zero = it does not.
+  WallTime started;
+  WallTime ended;
+};
+
 using Event =
     std::variant<ServerStarted, ServerStopped, WorkerConnected, WorkerLost, WorkerFenced, JobSubmitted,
                  JobOpened, JobClosed, JobCanceled, JobAborted, TasksAborted, JobForgotten, TasksAssigned,
-                 TasksReturned, TasksReclaimed, TasksStarted, TasksEnded, WorkerMeasured>;
+                 TasksReturned, TasksReclaimed, TasksStarted, TasksEnded, WorkerMeasured, AllocQueueCreated,
+                 AllocQueueRemoved, AllocQueuePaused, AllocQueueResumed, AllocationSubmitting,
+                 AllocationQueued, AllocationNotQueued, AllocationStarted, AllocationEnded>;
 
 struct Record {
   WallTime time;

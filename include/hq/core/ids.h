@@ -15,6 +15,8 @@ using ClassId = Id<struct ClassTag>;        // a request class: one distinct set
 using DefinitionId =
     Id<struct DefinitionTag>;  // one task description of one submit; unique in a server's life
 
+using AllocQueueId = Id<struct AllocQueueTag>;  // first queue of allocations = 1
+
 // Random, made at submit: an attempt is (job uid, task, instance), so that one from another life of the
 // server is never mistaken for ours.
 using JobUid = Id<struct JobUidTag, uint64_t>;

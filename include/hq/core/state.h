@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "hq/core/allocations.h"
 #include "hq/core/event.h"
 #include "hq/core/job.h"
 #include "hq/core/ready_queue.h"
@@ -93,6 +94,7 @@ class State {
   [[nodiscard]] float class_mean_ran_s(ClassId id) const;
   // Tasks that depend on `id`, directly or not, and are not final; ascending.
   [[nodiscard]] std::vector<TaskId> dependents(const Job& job, const std::vector<TaskId>& of) const;
+  [[nodiscard]] const Allocations& allocations() const { return allocations_; }
   [[nodiscard]] uint64_t connected_count() const { return alive_.size(); }
 
   // Walks all state and compares both sides of every relation; aborts with the rule that is broken. For
@@ -118,6 +120,15 @@ class State {
   void on(const TasksReclaimed&, WallTime, Effects&);
   void on(const TasksStarted&, WallTime, Effects&);
   void on(const TasksEnded&, WallTime, Effects&);
+  void on(const AllocQueueCreated& e, WallTime, Effects&) { allocations_.apply(e); }
+  void on(const AllocQueueRemoved& e, WallTime, Effects&) { allocations_.apply(e); }
+  void on(const AllocQueuePaused& e, WallTime, Effects&) { allocations_.apply(e); }
+  void on(const AllocQueueResumed& e, WallTime, Effects&) { allocations_.apply(e); }
+  void on(const AllocationNotQueued& e, WallTime, Effects&) { allocations_.apply(e); }
+  void on(const AllocationSubmitting& e, WallTime time, Effects&) { allocations_.apply(e, time); }
+  void on(const AllocationStarted& e, WallTime time, Effects&) { allocations_.apply(e, time); }
+  void on(const AllocationEnded& e, WallTime time, Effects&) { allocations_.apply(e, time); }
+  void on(const AllocationQueued&, WallTime, Effects&);
 
   [[nodiscard]] const char* why_not(const ServerStarted&) const { return nullptr; }
   [[nodiscard]] const char* why_not(const ServerStopped&) const { return nullptr; }
@@ -137,6 +148,15 @@ class State {
   [[nodiscard]] const char* why_not(const TasksReclaimed&) const;
   [[nodiscard]] const char* why_not(const TasksStarted&) const;
   [[nodiscard]] const char* why_not(const TasksEnded&) const;
+  [[nodiscard]] const char* why_not(const AllocQueueCreated& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocQueueRemoved& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocQueuePaused& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocQueueResumed& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocationNotQueued& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocationSubmitting& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocationStarted& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocationEnded& e) const { return allocations_.why_not(e); }
+  [[nodiscard]] const char* why_not(const AllocationQueued& e) const { return allocations_.why_not(e); }
   [[nodiscard]] const char* why_not_submit(const Job* target, const SubmitDescription& submit) const;
   [[nodiscard]] const char* why_not_range(const AssignedRange& range) const;
 
@@ -184,6 +204,7 @@ class State {
   RequestClasses classes_;
   std::vector<DefinitionRef> definitions_;  // by id - 1
   std::vector<float> class_mean_ran_s_;
+  Allocations allocations_;
 };
 
 }  // namespace hq

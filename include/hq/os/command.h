@@ -28,7 +28,9 @@ struct CommandOutput {
 // as is a command that can't be started (its message is the plain "<text> (os error N)"). A command that
 // exits with a failure is no error here. What a command leaves running in the background is neither waited
 // for nor killed.
-[[nodiscard]] Result<CommandOutput> run_command(const std::vector<std::string>& argv, Duration timeout);
+// `directory`: where it runs; empty = where we do.
+[[nodiscard]] Result<CommandOutput> run_command(const std::vector<std::string>& argv, Duration timeout,
+                                                const std::string& directory = {});
 
 // The output of a command that succeeded; else an error with its exit and the first line it wrote to stderr.
 [[nodiscard]] Result<std::string> run_for_output(const std::vector<std::string>& argv, Duration timeout);

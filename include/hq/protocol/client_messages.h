@@ -16,6 +16,7 @@
 
 #include "hq/base/bytes.h"
 #include "hq/base/clock.h"
+#include "hq/core/allocations.h"
 #include "hq/core/conditions.h"
 #include "hq/core/failure.h"
 #include "hq/core/hardware_overview.h"
@@ -167,10 +168,47 @@ struct FollowEvents {
   friend bool operator==(const FollowEvents&, const FollowEvents&) = default;
 };
 
+// A new queue of allocations; unless `no_trial` one allocation is submitted and canceled first.
+struct AddAllocQueue {
+  AllocParams params;
+  bool no_trial = false;
+  friend bool operator==(const AddAllocQueue&, const AddAllocQueue&) = default;
+};
+struct TryAllocation {  // that trial alone
+  AllocParams params;
+  friend bool operator==(const TryAllocation&, const TryAllocation&) = default;
+};
+struct ListAllocQueues {
+  friend bool operator==(const ListAllocQueues&, const ListAllocQueues&) = default;
+};
+struct GetAllocations {
+  AllocQueueId queue;
+  friend bool operator==(const GetAllocations&, const GetAllocations&) = default;
+};
+struct FindAllocation {
+  std::string id;  // of the batch system
+  friend bool operator==(const FindAllocation&, const FindAllocation&) = default;
+};
+struct PauseAllocQueue {
+  AllocQueueId queue;
+  friend bool operator==(const PauseAllocQueue&, const PauseAllocQueue&) = default;
+};
+struct ResumeAllocQueue {
+  AllocQueueId queue;
+  friend bool operator==(const ResumeAllocQueue&, const ResumeAllocQueue&) = default;
+};
+struct RemoveAllocQueue {
+  AllocQueueId queue;
+  bool force = false;  // though allocations run
+  friend bool operator==(const RemoveAllocQueue&, const RemoveAllocQueue&) = default;
+};
+
 using ClientRequest =
     std::variant<GetServerInfo, StopServer, DebugDump, Submit, ResubmitJob, OpenJob, CloseJobs, CancelJobs,
                  ForgetJobs, ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ResumeWorkers,
-                 ReadOutput, ExplainTask, FlushJournal, PruneJournal, FollowEvents>;
+                 ReadOutput, ExplainTask, FlushJournal, PruneJournal, FollowEvents, AddAllocQueue,
+                 TryAllocation, ListAllocQueues, GetAllocations, FindAllocation, PauseAllocQueue,
+                 ResumeAllocQueue, RemoveAllocQueue>;
 
 // --- replies -------------------------------------------------------------------------------------------
 
@@ -400,9 +438,53 @@ struct EventBlock {
   friend bool operator==(const EventBlock&, const EventBlock&) = default;
 };
 
+struct AllocQueueAdded {
+  AllocQueueId queue;
+  friend bool operator==(const AllocQueueAdded&, const AllocQueueAdded&) = default;
+};
+struct AllocQueueInfo {
+  AllocQueueId id;
+  AllocParams params;
+  bool paused = false;
+  bool paused_by_failures = false;
+  std::optional<ResourceDescriptor> known_resources;  // of its last worker
+  uint32_t failed_submissions = 0;                    // one after the other
+  uint32_t failed_allocations = 0;                    // dtto
+  std::string last_failure;
+  std::optional<WallTime> next_attempt;  // it does not submit before; only while that is to come
+  friend bool operator==(const AllocQueueInfo&, const AllocQueueInfo&) = default;
+};
+struct AllocQueueList {
+  std::vector<AllocQueueInfo> queues;  // ascending
+  friend bool operator==(const AllocQueueList&, const AllocQueueList&) = default;
+};
+struct AllocationInfo {
+  std::string id;
+  uint32_t number = 0;  // in its queue
+  uint32_t workers = 0;
+  std::string directory;
+  AllocationState state = AllocationState::kQueued;
+  WallTime queued;
+  std::optional<WallTime> started;
+  std::optional<WallTime> ended;
+  std::optional<AllocationEndKind> end;  // how it ended
+  std::string cause;                     // of a failure
+  friend bool operator==(const AllocationInfo&, const AllocationInfo&) = default;
+};
+struct AllocationList {
+  AllocQueueInfo queue;
+  std::vector<AllocationInfo> allocations;  // ascending by number
+  friend bool operator==(const AllocationList&, const AllocationList&) = default;
+};
+struct AllocationPlace {
+  std::string directory;
+  friend bool operator==(const AllocationPlace&, const AllocationPlace&) = default;
+};
+
 using ClientReply =
     std::variant<Failed, Done, End, ServerInfo, Submitted, JobList, JobDetail, GraphPage, TaskPage,
                  JobNotFound, ItemResults, Forgotten, JobProgress, WaitFinished, WorkerList, WorkerNotFound,
-                 OutputPiece, TaskExplanation, EventBlock, TaskNotice, WorkerOverview>;
+                 OutputPiece, TaskExplanation, EventBlock, TaskNotice, WorkerOverview, AllocQueueAdded,
+                 AllocQueueList, AllocationList, AllocationPlace>;
 
 }  // namespace hq::msg

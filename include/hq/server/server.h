@@ -10,6 +10,9 @@
 #include "hq/base/clock.h"
 #include "hq/base/random.h"
 #include "hq/base/result.h"
+#include "hq/batch/batch_system.h"
+#include "hq/core/alloc_policy.h"
+#include "hq/core/alloc_script.h"
 #include "hq/core/conditions.h"
 #include "hq/core/state.h"
 #include "hq/core/suspicion.h"
@@ -21,6 +24,16 @@
 
 namespace hq {
 
+// How queues of allocations are run.
+struct AllocOptions {
+  AllocSite site;
+  std::string temporary;  // where trials are made
+  AllocLimits limits;
+  Duration tick = 5s;            // between two decisions at least, when something has changed
+  Duration longest_pause = 30s;  // and at most
+  Duration refresh = 30min;      // between two questions to the batch system
+};
+
 struct ServerOptions {
   // As clients see it (server info). `info.server_uid` is the uid of this server.
   msg::ServerInfo info;
@@ -31,6 +44,7 @@ struct ServerOptions {
   SuspectPolicy suspects = SuspectPolicy::kReport;
   // Some of what the journal had is gone (docs/journal.md, Damage).
   bool after_damage = false;
+  AllocOptions alloc;
 };
 
 struct ServerPorts {
@@ -42,6 +56,7 @@ struct ServerPorts {
   std::function<Result<void>(const std::string& path, const std::string& text)> write_file;
   LogStore& logs;
   OutputPeek& peek;
+  BatchSystem& batch;
 };
 
 class Server {

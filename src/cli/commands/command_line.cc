@@ -143,6 +143,53 @@ constexpr auto kWorkerCommands = std::to_array<CommandNode>({
      .declare = declare_deploy_ssh},
 });
 
+constexpr auto kAllocAddCommands = std::to_array<CommandNode>({
+    {.name = "pbs", .about = "A queue that submits with qsub", .declare = declare_alloc_add_pbs},
+    {.name = "slurm", .about = "A queue that submits with sbatch", .declare = declare_alloc_add_slurm},
+});
+
+constexpr auto kAllocDryRunCommands = std::to_array<CommandNode>({
+    {.name = "pbs", .about = "Try qsub", .declare = declare_alloc_dry_run_pbs},
+    {.name = "slurm", .about = "Try sbatch", .declare = declare_alloc_dry_run_slurm},
+});
+
+constexpr auto kAllocCommands = std::to_array<CommandNode>({
+    {.name = "list", .about = "Show allocation queues", .declare = declare_alloc_list},
+    {.name = "info",
+     .about = "Show the allocations of a queue",
+     .details = "And, of a queue that submits nothing for now because of failures, why, and when it tries "
+                "again.",
+     .declare = declare_alloc_info},
+    {.name = "log",
+     .about = "Print the output of an allocation",
+     .details = "The files are read by this command, so they must be visible on this machine.",
+     .declare = declare_alloc_log},
+    {.name = "add",
+     .about = "Add an allocation queue",
+     .details =
+         "The server submits jobs that start workers when tasks wait that these could run, and cancels "
+         "those that wait when they are needed no more. One is submitted and canceled first, to see "
+         "whether it works.\n"
+         "\n"
+         "  hq alloc add slurm --time-limit=2h --cpus=36 -- --partition=main --account=PROJECT",
+     .children = kAllocAddCommands},
+    {.name = "pause",
+     .about = "Submit nothing more from a queue",
+     .details = "What was submitted goes on.",
+     .declare = declare_alloc_pause},
+    {.name = "resume",
+     .about = "Submit from a paused queue again",
+     .details = "Its failures so far are forgotten.",
+     .declare = declare_alloc_resume},
+    {.name = "dry-run",
+     .about = "Submit one allocation, and cancel it at once",
+     .children = kAllocDryRunCommands},
+    {.name = "remove",
+     .about = "Remove an allocation queue",
+     .details = "Its allocations are canceled.",
+     .declare = declare_alloc_remove},
+});
+
 constexpr auto kOutputLogCommands = std::to_array<CommandNode>({
     {.name = "summary", .about = "Show how much there is", .declare = declare_output_log_summary},
     {.name = "jobs", .about = "Print the ids of the jobs", .declare = declare_output_log_jobs},
@@ -213,6 +260,9 @@ constexpr auto kCommands = std::to_array<CommandNode>({
      .children = kLogCommands,
      .declare = declare_log,
      .hidden = true},
+    {.name = "alloc",
+     .about = "Let the server start workers through Slurm or PBS as tasks need them",
+     .children = kAllocCommands},
     {.name = "journal", .about = "Read and keep the journal of a server", .children = kJournalCommands},
     {.name = "jobs", .about = "Show all jobs", .declare = declare_all_jobs, .hidden = true},
 });

@@ -32,6 +32,17 @@ void declare_worker_address(Command& command, CommandLine& line);
 void declare_worker_wait(Command& command, CommandLine& line);
 void declare_deploy_ssh(Command& command, CommandLine& line);
 
+void declare_alloc_add_pbs(Command& command, CommandLine& line);
+void declare_alloc_add_slurm(Command& command, CommandLine& line);
+void declare_alloc_dry_run_pbs(Command& command, CommandLine& line);
+void declare_alloc_dry_run_slurm(Command& command, CommandLine& line);
+void declare_alloc_list(Command& command, CommandLine& line);
+void declare_alloc_info(Command& command, CommandLine& line);
+void declare_alloc_log(Command& command, CommandLine& line);
+void declare_alloc_pause(Command& command, CommandLine& line);
+void declare_alloc_resume(Command& command, CommandLine& line);
+void declare_alloc_remove(Command& command, CommandLine& line);
+
 void declare_submit(Command& command, CommandLine& line);
 
 void declare_job_list(Command& command, CommandLine& line);
@@ -69,7 +80,10 @@ void declare_log_export(Command& command, CommandLine& line);
 
 // Parts that several commands share.
 void declare_global_options(Command& command, CommandLine& line);
-void declare_worker_config(Command& command, WorkerConfigOptions& o);
+// `texts` gets what was written for some of them, if anybody wants to know.
+void declare_worker_config(Command& command, WorkerConfigOptions& o, WorkerConfigTexts* texts = nullptr);
+// --on-server-lost; the default differs.
+void declare_on_server_lost(Command& command, WorkerConfigOptions& o, const char* usual);
 void declare_task_config(Command& command, TaskConfigOptions& o);
 
 }  // namespace hq::cli

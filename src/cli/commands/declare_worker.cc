@@ -21,24 +21,42 @@ Result<int> parse_zstd_level(std::string_view text) {
   return static_cast<int>(*level);
 }
 
+// The parser, which also notes what it was given.
+template <class Parse>
+auto noting(std::optional<std::string>* place, Parse parse) {
+  return [place, parse](std::string_view text) {
+    if (place != nullptr) *place = text;
+    return parse(text);
+  };
+}
+template <class Parse>
+auto noting(std::vector<std::string>* place, Parse parse) {
+  return [place, parse](std::string_view text) {
+    if (place != nullptr) place->emplace_back(text);
+    return parse(text);
+  };
+}
+
 }  // namespace
 
-void declare_worker_config(Command& command, WorkerConfigOptions& o) {
+void declare_worker_config(Command& command, WorkerConfigOptions& o, WorkerConfigTexts* texts) {
   command.section("Resources");
   command
       .option(
-          "cpus", o.cpus, parse_cpu_definition,
+          "cpus", o.cpus, noting(texts == nullptr ? nullptr : &texts->cpus, parse_cpu_definition),
           "Cores that the worker offers: a number (8), sockets and cores (2x4), a list ([0,1,5]) or groups "
           "([[0,1],[4,5]]).")
       .default_is("all cores it may use");
   command.repeatable(
-      "resource", o.resources, parse_resource_definition,
+      "resource", o.resources,
+      noting(texts == nullptr ? nullptr : &texts->resources, parse_resource_definition),
       "A further resource, NAME=DEFINITION: labels ([a,b]), groups ([[a],[b]]), numbers (range(1-8)) or "
       "an amount (sum(512)). May be repeated.");
   command.option("coupling", o.coupling, parse_text,
                  "Groups of resources that are near to each other: cpus[0]:gpus/nvidia[0]=256,...");
   command
-      .option("detect-resources", o.detect_resources, parse_detect_resources,
+      .option("detect-resources", o.detect_resources,
+              noting(texts == nullptr ? nullptr : &texts->detect_resources, parse_detect_resources),
               "What the worker looks for by itself: all, none, or some of cpus, mem, gpus/nvidia, gpus/amd, "
               "separated by "
               "commas.")
@@ -51,23 +69,29 @@ void declare_worker_config(Command& command, WorkerConfigOptions& o) {
                  "allocation's id, else `default`.");
   command.option("idle-timeout", o.idle_timeout, parse_duration, "Idle time after which the worker ends.");
   command
-      .option("overview-interval", o.overview_interval, parse_human_duration,
+      .option("overview-interval", o.overview_interval,
+              noting(texts == nullptr ? nullptr : &texts->overview_interval, parse_human_duration),
               "How often the worker reports the load of its machine; 0s for never.")
       .default_is("0s");
   command
-      .option("min-utilization", o.min_utilization, parse_min_utilization,
+      .option("min-utilization", o.min_utilization,
+              noting(texts == nullptr ? nullptr : &texts->min_utilization, parse_min_utilization),
               "Share of the cores (0.0 to 1.0) that must be used for the worker to get tasks at all.")
       .default_is("0");
+}
+
+void declare_on_server_lost(Command& command, WorkerConfigOptions& o, const char* usual) {
+  command
+      .choice("on-server-lost", o.on_server_lost, Choices<ServerLostPolicy>(kServerLostPolicies),
+              "What the worker does when it has lost the server for good: stop at once, or finish what runs.")
+      .default_is(usual);
 }
 
 void declare_worker_start(Command& command, CommandLine& line) {
   auto& o = line.options.emplace<WorkerStartOptions>();
   declare_worker_config(command, o.config);
   command.flag("no-detect-resources", o.no_detect_resources, "").hidden().conflicts("detect-resources");
-  command
-      .choice("on-server-lost", o.config.on_server_lost, Choices<ServerLostPolicy>(kServerLostPolicies),
-              "What the worker does when it has lost the server for good: stop at once, or finish what runs.")
-      .default_is("stop");
+  declare_on_server_lost(command, o.config, "stop");
   command
       .option("heartbeat", o.heartbeat, parse_duration,
               "How often the worker tells the server that it lives.")

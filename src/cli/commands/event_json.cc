@@ -252,4 +252,32 @@ void write_raw_submit(JsonWriter& json, const SubmitDescription& submit) {
   json.end_object();
 }
 
+void write_raw_alloc_params(JsonWriter& json, const AllocParams& params) {
+  const auto words = [&](std::string_view name, const std::vector<std::string>& list) {
+    json.key(name);
+    json.begin_array();
+    for (const std::string& word : list) json.value(word);
+    json.end_array();
+  };
+  json.begin_object();
+  words("additional_args", params.additional_args);
+  json.member("backlog", params.backlog);
+  json.key("cli_resource_descriptor");
+  params.resources ? write_resources(json, *params.resources) : json.null();
+  json.key("idle_timeout");
+  write_duration(json, params.idle_timeout);
+  json.member("manager", params.manager == ManagerKind::kPbs ? "Pbs" : "Slurm");
+  json.member("max_worker_count", params.max_worker_count);
+  json.member("max_workers_per_alloc", params.max_workers_per_alloc);
+  json.member("min_utilization", float(params.min_utilization));
+  json.member("name", params.name);
+  json.key("timelimit");
+  write_duration(json, params.time_limit);
+  words("worker_args", params.worker_args);
+  json.member("worker_start_cmd", params.worker_start_cmd);
+  json.member("worker_stop_cmd", params.worker_stop_cmd);
+  json.member("worker_wrap_cmd", params.worker_wrap_cmd);
+  json.end_object();
+}
+
 }  // namespace hq::cli

@@ -315,4 +315,47 @@ void EventLines::after(const JobClosed& e, WallTime time) {
   });
 }
 
+void EventLines::after(const AllocQueueCreated& e, WallTime time) {
+  line(time, [&](JsonWriter& json) {
+    json.key("params");
+    write_raw_alloc_params(json, *e.params);
+    json.member("queue-id", e.queue.value);
+    json.member("type", "autoalloc-queue-created");
+  });
+}
+
+void EventLines::after(const AllocQueueRemoved& e, WallTime time) {
+  line(time, [&](JsonWriter& json) {
+    json.member("queue-id", e.queue.value);
+    json.member("type", "autoalloc-queue-removed");
+  });
+}
+
+void EventLines::allocation_line(const char* type, AllocQueueId queue, uint32_t number, WallTime time) {
+  line(time, [&](JsonWriter& json) {
+    json.member("allocation-id", state_.allocations().find(queue, number)->id);
+    json.member("queue-id", queue.value);
+    json.member("type", type);
+  });
+}
+
+void EventLines::after(const AllocationQueued& e, WallTime time) {
+  line(time, [&](JsonWriter& json) {
+    json.member("allocation-id", e.allocation);
+    json.member("queue-id", e.queue.value);
+    json.member("type", "autoalloc-allocation-queued");
+    json.member("worker-count", state_.allocations().find(e.queue, e.number)->workers);
+  });
+}
+
+// As in the original: what the batch system says about a start gives no line, nor does what we cancel.
+void EventLines::after(const AllocationStarted& e, WallTime time) {
+  if (e.by_worker) allocation_line("autoalloc-allocation-started", e.queue, e.number, time);
+}
+
+void EventLines::after(const AllocationEnded& e, WallTime time) {
+  if (e.kind == AllocationEndKind::kCanceled) return;
+  allocation_line("autoalloc-allocation-finished", e.queue, e.number, time);
+}
+
 }  // namespace hq::cli

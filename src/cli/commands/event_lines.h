@@ -44,8 +44,14 @@ class EventLines {
   void after(const JobSubmitted& e, WallTime time);
   void after(const JobOpened& e, WallTime time);
   void after(const JobClosed& e, WallTime time);
+  void after(const AllocQueueCreated& e, WallTime time);
+  void after(const AllocQueueRemoved& e, WallTime time);
+  void after(const AllocationQueued& e, WallTime time);
+  void after(const AllocationStarted& e, WallTime time);
+  void after(const AllocationEnded& e, WallTime time);
   template <class E>
   void after(const E&, WallTime) {}
+  void allocation_line(const char* type, AllocQueueId queue, uint32_t number, WallTime time);
   void end_rest(const char* type, JobId job, WallTime time);
   void aborted(const TasksAborted& e, WallTime time);
 

@@ -19,6 +19,7 @@
 #include "hq/core/text/option_text.h"
 #include "hq/core/text/resource_definition_text.h"
 #include "hq/core/text/selector.h"
+#include "hq/core/worker_config.h"
 
 namespace hq::cli {
 
@@ -145,6 +146,59 @@ struct DeployOptions {
   bool show_output = false;
   std::string hostfile;
   std::vector<std::string> worker_args;  // checked as options of `worker start`
+};
+
+// --- allocations ------------------------------------------------------------------------------------------
+
+// What was written for the options that go into the worker's command line as they are.
+struct WorkerConfigTexts {
+  std::optional<std::string> cpus;
+  std::vector<std::string> resources;
+  std::optional<std::string> detect_resources;
+  std::optional<std::string> overview_interval;
+  std::optional<std::string> min_utilization;
+};
+struct AllocQueueOptions {
+  ManagerKind manager = ManagerKind::kSlurm;
+  std::optional<Duration> time_limit;
+  std::optional<uint32_t> backlog;
+  std::optional<uint32_t> max_workers_per_alloc;
+  std::optional<uint32_t> max_worker_count;
+  std::optional<std::string> name;
+  WorkerConfigOptions config;
+  WorkerConfigTexts texts;
+  bool no_dry_run = false;
+  std::optional<std::string> worker_start_cmd;
+  std::optional<std::string> worker_stop_cmd;
+  std::optional<std::string> worker_wrap_cmd;
+  std::optional<Duration> worker_time_limit;
+  std::vector<std::string> additional_args;
+};
+struct AllocAddOptions {
+  AllocQueueOptions queue;
+};
+struct AllocDryRunOptions {
+  AllocQueueOptions queue;
+};
+struct AllocListOptions {};
+enum class AllocationFilter { kQueued, kRunning, kFinished, kFailed };
+struct AllocInfoOptions {
+  uint32_t queue = 0;
+  std::optional<AllocationFilter> filter;
+};
+struct AllocLogOptions {
+  std::string allocation;
+  StdStream channel = StdStream::kStdout;
+};
+struct AllocPauseOptions {
+  uint32_t queue = 0;
+};
+struct AllocResumeOptions {
+  uint32_t queue = 0;
+};
+struct AllocRemoveOptions {
+  uint32_t queue = 0;
+  bool force = false;
 };
 
 // --- submit -----------------------------------------------------------------------------------------------
@@ -295,7 +349,9 @@ using CommandOptions =
                  SubmitOptions, JobListOptions, JobSummaryOptions, JobInfoOptions, JobCancelOptions,
                  JobForgetOptions, JobCatOptions, JobWaitOptions, JobResubmitOptions, JobProgressOptions,
                  JobTaskIdsOptions, JobOpenOptions, JobCloseOptions, TaskListOptions, TaskInfoOptions,
-                 TaskExplainOptions, TaskTailOptions, TaskNotifyOptions, OutputLogOptions>;
+                 TaskExplainOptions, TaskTailOptions, TaskNotifyOptions, OutputLogOptions, AllocAddOptions,
+                 AllocDryRunOptions, AllocListOptions, AllocInfoOptions, AllocLogOptions, AllocPauseOptions,
+                 AllocResumeOptions, AllocRemoveOptions>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -334,4 +334,8 @@ void print_detected_resources(const std::vector<ResourceItem>& items, Output& ou
   if (output.cli()) output.print_raw(text);
 }
 
+void write_worker_resources(JsonWriter& json, const ResourceDescriptor& resources) {
+  write_resources(resources.items, resources.coupling, json);
+}
+
 }  // namespace hq::cli

@@ -24,4 +24,7 @@ void print_suspect_workers(const std::vector<msg::WorkerDetail>& workers, Output
 // What a machine offers, in the order of the items.
 void print_detected_resources(const std::vector<ResourceItem>& items, Output& output);
 
+// As `worker info` has them in JSON.
+void write_worker_resources(JsonWriter& json, const ResourceDescriptor& resources);
+
 }  // namespace hq::cli

@@ -128,7 +128,7 @@ TEST_CASE("without a command the help goes to stderr with exit code 2") {
   }
   CHECK(error_of({"--debug"})
             .starts_with("error: 'hq' requires a subcommand but one was not provided\n"
-                         "  [subcommands: server, job, task, submit, worker, output-log, journal]\n"));
+                         "  [subcommands: server, job, task, submit, worker, output-log, alloc, journal]\n"));
 }
 
 TEST_CASE("worker options behind a host file are checked before anything is started") {

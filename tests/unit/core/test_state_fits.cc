@@ -15,12 +15,12 @@ class RandomEvents {
   explicit RandomEvents(uint64_t seed) : random_(seed) {}
 
   Event next(const State& state) {
-    switch (random_.below(30)) {
+    switch (random_.below(33)) {
       case 0:
-        return WorkerConnected{worker(), WorkerUid(1),
-                               std::make_shared<WorkerConfig>(test::worker_config(4))};
+        return WorkerConnected{worker(), WorkerUid(random_.below(3)), config()};
       case 1:
         if (random_.chance(0.5)) return TasksAborted{job(), {task()}};
+        if (random_.chance(0.02)) return ServerStopped{};
         return WorkerLost{worker(), LossReason(random_.below(5)), random_.chance(0.5)};
       case 2:
         return JobSubmitted{job(), JobUid(1), random_.chance(0.5), "j", std::nullopt, array()};
@@ -80,6 +80,10 @@ class RandomEvents {
         event.ranges.push_back(range);
         return event;
       }
+      case 14:
+      case 15:
+      case 16:
+        return of_allocations();
       default: {
         TasksAssigned event{worker(), {}};
         for (uint64_t n = 1 + random_.below(2); n > 0; --n) {
@@ -98,6 +102,38 @@ class RandomEvents {
 
  private:
   static constexpr uint32_t kTasks = 24;
+  Event of_allocations() {
+    switch (random_.below(10)) {
+      case 0:
+        return AllocQueueCreated{queue(), std::make_shared<AllocParams>()};
+      case 1:
+        if (random_.chance(0.8)) return AllocQueueResumed{queue()};
+        return AllocQueueRemoved{queue()};
+      case 2:
+        return AllocQueuePaused{queue(), random_.chance(0.5)};
+      case 3:
+      case 4:
+        return AllocationSubmitting{queue(), number(), 2, "/d"};
+      case 5:
+      case 6:
+        return AllocationQueued{queue(), number(), std::to_string(random_.below(4))};
+      case 7:
+        return AllocationNotQueued{queue(), number(), "no", random_.chance(0.5)};
+      case 8:
+        return AllocationStarted{queue(), number(), random_.chance(0.5)};
+      default:
+        return AllocationEnded{
+            queue(), number(), AllocationEndKind(random_.below(4)), random_.chance(0.5), "", {}, {}};
+    }
+  }
+  AllocQueueId queue() { return AllocQueueId(uint32_t(random_.below(4))); }
+  uint32_t number() { return uint32_t(random_.below(6)); }
+  std::shared_ptr<const WorkerConfig> config() {
+    WorkerConfig config = test::worker_config(4);
+    config.manager = ManagerKind(random_.below(3));
+    config.manager_job_id = std::to_string(random_.below(4));
+    return std::make_shared<const WorkerConfig>(std::move(config));
+  }
   JobId job() { return JobId(uint32_t(random_.below(9))); }
   WorkerId worker() { return WorkerId(uint32_t(random_.below(6))); }
   TaskId task() { return TaskId(uint32_t(random_.below(kTasks))); }

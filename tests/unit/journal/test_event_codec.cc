@@ -67,6 +67,35 @@ bool same_event(const TasksAssigned& a, const TasksAssigned& b) {
 bool same_event(const TasksReclaimed& a, const TasksReclaimed& b) {
   return a.worker == b.worker && a.lost == b.lost && same_rows(a.ranges, b.ranges);
 }
+bool same_event(const AllocQueueCreated& a, const AllocQueueCreated& b) {
+  return a.queue == b.queue && *a.params == *b.params;
+}
+bool same_event(const AllocQueuePaused& a, const AllocQueuePaused& b) {
+  return a.queue == b.queue && a.by_failures == b.by_failures;
+}
+bool same_event(const AllocationSubmitting& a, const AllocationSubmitting& b) {
+  return a.queue == b.queue && a.number == b.number && a.workers == b.workers && a.directory == b.directory;
+}
+bool same_event(const AllocationQueued& a, const AllocationQueued& b) {
+  return a.queue == b.queue && a.number == b.number && a.allocation == b.allocation;
+}
+bool same_event(const AllocationNotQueued& a, const AllocationNotQueued& b) {
+  return a.queue == b.queue && a.number == b.number && a.cause == b.cause && a.counts == b.counts;
+}
+bool same_event(const AllocationStarted& a, const AllocationStarted& b) {
+  return a.queue == b.queue && a.number == b.number && a.by_worker == b.by_worker;
+}
+bool same_event(const AllocationEnded& a, const AllocationEnded& b) {
+  return a.queue == b.queue && a.number == b.number && a.kind == b.kind && a.failed == b.failed &&
+         a.cause == b.cause && a.started == b.started && a.ended == b.ended;
+}
+template <class E>
+requires requires(E e) {
+  e.queue;
+}
+bool same_event(const E& a, const E& b) {
+  return a.queue == b.queue;
+}
 template <class E>
 requires requires(E e) {
   e.tasks;

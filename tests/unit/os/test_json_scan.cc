@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "os/json_scan.h"
+#include "hq/os/json_scan.h"
 
 namespace hq {
 namespace {

@@ -19,6 +19,7 @@
 #include "hq/protocol/worker_codec.h"
 #include "hq/server/server.h"
 #include "support/builders.h"
+#include "support/fake_batch.h"
 #include "support/fake_logs.h"
 #include "support/fake_peek.h"
 #include "support/held_journal.h"
@@ -124,6 +125,7 @@ class TestServer {
   SeededRandom random{1};
   test::FakeLogs logs;
   test::FakePeek peek;
+  test::FakeBatch batch;
   Now now{TimePoint(1000s), WallTime{1'700'000'000'000'000'000}};
   std::map<std::string, std::string> files;
   std::unique_ptr<Server> server;
@@ -271,7 +273,8 @@ class TestServer {
               return Result<void>();
             },
             logs,
-            peek};
+            peek,
+            batch};
   }
   std::vector<std::unique_ptr<Connected>> all_;
   uint64_t last_peer_ = 0;
