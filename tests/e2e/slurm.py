@@ -93,7 +93,7 @@ class Slurm:
 
     def start(self):
         munge = self.folder / "munge"
-        self.launch("munged", "--foreground", "--num-threads=2", f"--key-file={munge}/key", f"--socket={munge}/sock",
+        self.launch("munged", "--foreground", "--force", "--num-threads=2", f"--key-file={munge}/key", f"--socket={munge}/sock",
                     f"--pid-file={munge}/pid", f"--seed-file={munge}/seed", f"--log-file={munge}/log")
         wait_until(lambda: (munge / "sock").exists(), "munged listens")
         self.launch("slurmctld", "-D", "-f", self.folder / "slurm.conf")

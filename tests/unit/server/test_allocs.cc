@@ -76,7 +76,7 @@ TEST_CASE("a waiting task makes the server submit, and the answer is an allocati
   w.add_queue(4);
   w.submit(submit().array(0, 10));
 
-  const auto [id, asked] = w.submission();
+  const BatchSubmit asked = w.submission().second;
   CHECK(asked.directory.ends_with("/autoalloc/1/001"));
   CHECK(asked.script.find("#SBATCH --nodes=1") != std::string::npos);
   CHECK(w.allocations().empty());
@@ -283,7 +283,7 @@ TEST_CASE("what was submitted for a queue that is gone by then is canceled") {
   Queues w;
   w.add_queue();
   w.submit(submit().array(0, 1));
-  const auto [id, asked] = w.submission();
+  const BatchId id = w.submission().first;
   w.ask<msg::Done>(msg::RemoveAllocQueue{AllocQueueId(1), false});
 
   w.batch.answer({id, "104", {}, {}});
