@@ -75,8 +75,8 @@ def test_two_nodes_run_one_multi_node_task_and_the_start_command_on_each(site):
 
 def test_what_waits_or_is_canceled_in_slurm_is_known_after_one_question(site):
     server = site.start_server()
-    site.command(["alloc", "add", "slurm", "-t", "5m", "-b", "3", "--cpus=2", "--no-dry-run"])
-    site.command(["submit", "--array=1-4", "--", "sleep", "300"])
+    site.command(["alloc", "add", "slurm", "-t", "5m", "-b", "3", "--cpus=2", "--no-dry-run", "--", "--exclusive"])
+    site.command(["submit", "--array=1-4", "--cpus=2", "--", "sleep", "300"])
     await_states(site, 1, [("1", "running"), ("2", "running"), ("3", "queued"), ("4", "queued")])
     site.command(["alloc", "pause", "1"])  # else others come
     site.command(["alloc", "add", "slurm", "-t", "5m", "--cpus=99", "--no-dry-run"])  # asks on
