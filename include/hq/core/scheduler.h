@@ -102,6 +102,11 @@ class Scheduler {
     WallTime since;
     std::vector<WorkerId> reserved;
   };
+  // The order in which the rest of a workload is done soonest, as last found.
+  struct AheadFound {
+    std::vector<std::pair<ClassId, uint8_t>> turns;  // with variants
+    bool tightest = false;
+  };
   using WaitKey = std::pair<int32_t, ClassId>;
   using WaitingClasses = std::map<WaitKey, Waiting>;
 
@@ -117,7 +122,8 @@ class Scheduler {
   };
   std::map<WaitKey, EndedWait> ended_waits_;  // that may have to go on
   std::unique_ptr<Pass> pass_;
-  WaitingClasses before_;       // as it was when the pass began
+  WaitingClasses before_;  // as it was when the pass began
+  AheadFound ahead_;
   std::set<WorkerId> shunned_;  // by the pass under way: they would not reach their least utilisation
 };
 

@@ -23,15 +23,16 @@ constexpr double kUrgentLoss = 1.01;
 // beside it, and not at once in a long queue.
 constexpr double kUrgentWait = 0.5;
 
-// Measured, else requested, else negative.
-double known_seconds(double measured, const std::vector<VariantNeed>& variants) {
-  if (measured >= 0) return measured;
+}  // namespace
+
+double Pass::known_seconds(ClassId klass) const {
+  float measured = mean_of(klass);
+  if (measured < 0) measured = in_->state.class_mean_ran_s(klass);
+  if (measured >= 0) return double{measured};
   Duration least = Duration::max();
-  for (const VariantNeed& need : variants) least = std::min(least, need.min_time);
+  for (const VariantNeed& need : needs(klass)) least = std::min(least, need.min_time);
   return least > Duration::zero() ? std::chrono::duration<double>(least).count() : -1;
 }
-
-}  // namespace
 
 // How many tasks of a class all workers could run at a time if they had nothing else.
 double Pass::places_for(ClassId klass, bool exact) {
@@ -95,7 +96,7 @@ void Pass::find_durations(std::vector<Turn>& turns) const {
   double sum = 0;
   double count = 0;
   for (Turn& turn : turns) {
-    turn.seconds = known_seconds(double{mean_of(turn.klass)}, needs(turn.klass));
+    turn.seconds = known_seconds(turn.klass);
     if (turn.seconds < 0) continue;
     sum += turn.seconds * double(turn.count);
     count += double(turn.count);

@@ -20,8 +20,10 @@ Pass::Pass(const PlanInput& input, const std::set<WorkerId>& shunned) : in_(&inp
   rooms_.work += rooms_.size() * 2 * Rooms::kRoomWork;
 }
 
-bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, uint64_t work, Placement& out) {
+bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Scheduler::AheadFound& ahead,
+                uint64_t work, Placement& out) {
   waiting_ = &waiting;
+  ahead_before_ = &ahead;
   out_ = &out;
   most_work_ = work;
   begin_step(input);
@@ -117,6 +119,7 @@ void Pass::open_priority() {
   least_placed_.assign(rooms_.resources(), Rooms::kNoCap);
   last_placed_.reset();
   open_reservations();
+  look_ahead();
 }
 
 // What was placed in the last step has left the queue, and other things may have.
@@ -225,7 +228,7 @@ Placement Scheduler::step(const PlanInput& input, uint64_t work) {
     before_ = waiting_;
   }
   Placement out;
-  out.more = !pass_->step(input, waiting_, work, out);
+  out.more = !pass_->step(input, waiting_, ahead_, work, out);
   note_ended_waits(input.now);
   if (!out.more) {
     // What would not reach the least utilisation of a worker is placed again without that worker.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/scheduler/lookahead.h"
 #include "core/scheduler/rooms.h"
 #include "hq/core/scheduler.h"
 
@@ -19,7 +20,8 @@ class Pass {
   // Workers in `shunned` get nothing (besides those that are closed).
   Pass(const PlanInput& input, const std::set<WorkerId>& shunned);
   // True when the pass is complete. `waiting` is what passes remember.
-  bool step(const PlanInput& input, Scheduler::WaitingClasses& waiting, uint64_t work, Placement& out);
+  bool step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Scheduler::AheadFound& ahead,
+            uint64_t work, Placement& out);
   // After the last step: workers whose least utilisation would not be reached by what this pass would place
   // there. It was not placed.
   [[nodiscard]] const std::vector<WorkerId>& underused() const { return underused_; }
@@ -78,6 +80,16 @@ class Pass {
   void find_urgent(std::vector<Turn>& turns);
   [[nodiscard]] double places_for(ClassId klass, bool exact);
   void add_use(Turn& turn, std::vector<double>& use) const;
+
+  // Of one task: measured, else requested, else negative.
+  [[nodiscard]] double known_seconds(ClassId klass) const;
+
+  // ahead.cc
+  void look_ahead();
+  [[nodiscard]] bool may_look_ahead() const;
+  [[nodiscard]] std::optional<Ahead> make_ahead() const;
+  bool add_running(size_t room, Ahead& ahead) const;
+  [[nodiscard]] AheadOrder order_found_before() const;
 
   // slots.cc
   // These return false when the step is spent before the class is done; they go on where they stood.
@@ -172,6 +184,7 @@ class Pass {
 
   const PlanInput* in_;
   Scheduler::WaitingClasses* waiting_ = nullptr;
+  Scheduler::AheadFound* ahead_before_ = nullptr;
   Placement* out_ = nullptr;
   Rooms rooms_;
   std::vector<Group> groups_;  // by name of the workers' group; only when gangs wait

@@ -26,4 +26,21 @@ inline constexpr size_t kExactPlaces = 20'000;
 inline constexpr size_t kMaxNewReservations = 4;
 inline constexpr Duration kNextReservations = 50ms;
 
+// A look ahead is taken for so much at most.
+inline constexpr size_t kAheadWorkers = 16;
+inline constexpr size_t kAheadClasses = 12;
+inline constexpr size_t kAheadVariants = 4;
+inline constexpr uint64_t kAheadTasks = 64;
+inline constexpr uint64_t kAheadRunning = 512;  // on one worker, with those that have ended since
+// For tasks that last so long, in seconds: shorter ones run from backlogs.
+inline constexpr double kAheadLeast = 0.2;
+inline constexpr double kAheadMost = 1e6;
+// A task that runs longer than known goes on for so much of what is known.
+inline constexpr double kAheadOverdue = 0.05;
+// Tries to find a place for a task: in one look, and per second.
+inline constexpr uint64_t kAheadWork = 200'000;
+inline constexpr double kAheadWorkPerSecond = 5e6;
+// Ten of them, in units of Scheduler::kStepWork.
+inline constexpr uint64_t kAheadStepWork = 10;
+
 }  // namespace hq
