@@ -321,7 +321,13 @@ void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
     const RowState was = chunk.state(row);
     put_down(holder, *place, was);
     chunk.set_variant(row, start.variant);
-    claim(holder, place->group->klass(place->position), start.variant);
+    const ClassId klass = place->group->klass(place->position);
+    claim(holder, klass, start.variant);
+    // Of a mixed backlog the worker may have started another task than the one for which room was counted.
+    if (was == RowState::kBacklog &&
+        std::any_of(holder.backlog_of.begin(), holder.backlog_of.end(),
+                    [&](const auto& of) { return of.count > 0 && of.klass != klass; }))
+      effects.wake_scheduler = true;
     note_in_use(holder, *place, start.variant, 1);
     ++holder.running;
     chunk.state(row) = RowState::kRunning;

@@ -90,6 +90,40 @@ void Rules::on_end(uint64_t process) {
   running_.erase(process);
 }
 
+namespace {
+
+// What a worker has, and what waits, for whoever looks into a broken rule.
+std::string situation(const Server& server, const WorkerState& worker) {
+  const State& state = server.state();
+  const RequestClasses& classes = state.classes();
+  std::string text = fmt::format("slots {} running {} backlog {} canceled {}", worker.slots, worker.running,
+                                 worker.backlog, worker.lingering.size());
+  for (ResourceIndex r = 0; r < classes.resource_count(); ++r)
+    text += fmt::format(", {} {} of {}", classes.resource_name(r), worker.free.at(r).text(),
+                        worker.total.at(r).text());
+  for (const WorkerState::InUse& use : worker.in_use)
+    text += fmt::format("; {} of class {} in variant {}", use.count, use.klass.value, use.variant);
+  for (const WorkerState::BacklogOf& of : worker.backlog_of)
+    text += fmt::format("; {} of class {} at {} in the backlog", of.count, of.klass.value, of.priority);
+  for (const auto& [priority, ready] : state.ready().priorities()) {
+    for (const auto& [klass, tasks] : ready) {
+      text += fmt::format("\n  {} wait at {}, class {}:", tasks.count, priority, klass.value);
+      for (const VariantNeed& need : classes.needs(klass)) {
+        text += fmt::format(" | nodes {}", need.nodes);
+        for (const auto& item : need.items)
+          text += fmt::format(" {} {}", classes.resource_name(item.resource),
+                              item.all ? "all" : item.amount.text());
+      }
+      for (const WorkerConditions& row : server.explain(klass, priority)) {
+        if (row.worker == worker.id) text += ": " + row.now;
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
 void Rules::check_waiting(const Server& server) {
   const State& state = server.state();
   for (const auto& [priority, classes] : state.ready().priorities()) {
@@ -98,8 +132,9 @@ void Rules::check_waiting(const Server& server) {
         if (worker.enabled() == 0 || !worker.now.empty()) continue;
         const GroupKey head = ready.groups.begin()->first;
         broken(fmt::format(
-            "rule 10: {} tasks like those of job {}, of priority {}, wait beside room on worker {}",
-            ready.count, head.job.value, priority, worker.worker.value));
+            "rule 10: {} tasks like those of job {}, of priority {}, wait beside room on worker {} ({})",
+            ready.count, head.job.value, priority, worker.worker.value,
+            situation(server, *state.find_worker(worker.worker))));
       }
     }
   }

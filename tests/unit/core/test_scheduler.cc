@@ -279,6 +279,24 @@ TEST_CASE("a worker stays reserved for a task that it could not start after all"
   CHECK(c.running(strict) == 1);
 }
 
+TEST_CASE("what a worker starts out of a mixed backlog may leave room for others") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 4}});
+  const JobId small = c.add_job({variant({{"cpus", 2}})}, 2);
+  const JobId large = c.add_job({variant({{"cpus", 3}})}, 1);
+  const auto backlog = [](JobId job, uint32_t task) {
+    return AssignedRange{job, {task, task, 1}, InstanceId(0), 0, false, {}};
+  };
+  const auto start = [&](uint32_t task) {
+    return c.apply(TasksStarted{worker, {{{small, TaskId(task)}, InstanceId(0), 0, c.now}}}).wake_scheduler;
+  };
+
+  c.apply(TasksAssigned{worker, {backlog(small, 0)}});
+  CHECK_FALSE(start(0));
+  c.apply(TasksAssigned{worker, {backlog(large, 0), backlog(small, 1)}});
+  CHECK(start(1));
+}
+
 // --- time requests, least utilisation, watched workers
 // ------------------------------------------------------
 
