@@ -197,6 +197,11 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   log::info("Storing access file as '" + access_file + "'");
   if (auto stored = store_access(access_file, *access); !stored) return stored.error();
   if (auto current = set_current(dir, *numbered); !current) return current.error();
+  // Workers of allocations that were submitted before find us wherever we run now.
+  for (const std::string& earlier : earlier_server_dirs(journal->restored_state(), *numbered)) {
+    if (auto stored = store_access(access_file_of(earlier), *access, StoreMode::kReplace); !stored)
+      log::warn("Allocations of '" + earlier + "' may not find this server: " + stored.error().message);
+  }
 
   if (journal->restored_something()) log::info("State restoration completed");
 

@@ -49,4 +49,20 @@ AllocOptions alloc_options(const std::string& numbered_dir) {
   return options;
 }
 
+std::set<std::string> earlier_server_dirs(const State& state, const std::string& numbered_dir) {
+  std::set<std::string> found;
+  const auto add = [&](const std::string& directory) {  // DIR/autoalloc/QUEUE/NUMBER
+    const auto dir = std::filesystem::path(directory).parent_path().parent_path().parent_path();
+    std::error_code ignored;  // then it is not there
+    if (dir != numbered_dir && std::filesystem::is_directory(dir, ignored)) found.insert(dir);
+  };
+  for (const auto& [id, queue] : state.allocations().queues()) {
+    for (const auto& [number, allocation] : queue.allocations) {
+      if (allocation.active()) add(allocation.directory);
+    }
+    for (const auto& [number, submission] : queue.under_way) add(submission.directory);
+  }
+  return found;
+}
+
 }  // namespace hq::cli

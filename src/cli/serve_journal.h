@@ -24,6 +24,8 @@ class ServeJournal {
   // For whoever ends the process: destroying it writes what is left.
   [[nodiscard]] std::unique_ptr<Journal>& owned() { return opened_.journal; }
   [[nodiscard]] int wake_fd() const { return opened_.wake_fd; }
+  // REQUIRES: it was not taken.
+  [[nodiscard]] const State& restored_state() const { return opened_.restored; }
   [[nodiscard]] State take_state() { return std::move(opened_.restored); }
   // Of the server whose journal it is; "" for a new one.
   [[nodiscard]] const std::string& server_uid() const { return server_uid_; }

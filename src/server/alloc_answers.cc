@@ -42,6 +42,7 @@ void Server::Impl::take_batch_answers() {
 
 void Server::Impl::on_batch(BatchAnswer&& answer, const AllocWork::Submitting& purpose) {
   const AllocQueue* queue = state.allocations().find(purpose.queue);
+  if (leaving && stop_recorded) return;  // who comes back finds the id in the directory
   const bool wanted = !stop_recorded && queue != nullptr && queue->under_way.contains(purpose.number);
   if (answer.failure) {
     log::error("Could not submit an allocation of queue " + purpose.queue.text() + ": " +

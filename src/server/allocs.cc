@@ -125,8 +125,8 @@ void Server::Impl::cancel_all_allocations() {
 }
 
 bool Server::Impl::allocations_settled() const {
-  return leaving || (!allocs.has<AllocWork::Submitting>() && !allocs.has<AllocWork::Canceling>() &&
-                     !allocs.has<AllocWork::Trying>());
+  if (allocs.has<AllocWork::Submitting>()) return false;
+  return leaving || (!allocs.has<AllocWork::Canceling>() && !allocs.has<AllocWork::Trying>());
 }
 
 // --- workers ----------------------------------------------------------------------------------------------

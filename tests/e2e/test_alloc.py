@@ -2,6 +2,7 @@
 import json
 import re
 import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -282,6 +283,11 @@ def test_a_killed_server_comes_back_to_its_queues_and_allocations(site):
 
     server.signal(signal.SIGKILL)
     server.wait()
+    site.command(["journal", "export", site.home / "journal", "--format=sqlite", site.home / "db"])
+    rows = sqlite3.connect(site.home / "db").execute(
+        "SELECT name, q.state, a.id, a.state, a.workers FROM allocation_queue q JOIN allocation a ON a.queue = q.id")
+    assert rows.fetchall() == [("q", "active", "101", "running", 1), ("q", "active", "102", "queued", 1)]
+    (site.server_dir / "001" / "access.json").unlink()
     server = start(site, journal=True)
 
     assert [site.command(["alloc", "list"]).stdout, site.command(["alloc", "info", "1"]).stdout] == before
@@ -308,6 +314,9 @@ def test_the_journal_tells_of_queues_and_allocations(site):
     site.command(["server", "stop"])
     server.wait()
 
+    site.command(["journal", "export", site.home / "journal", "--format=sqlite", site.home / "db"])
+    database = sqlite3.connect(site.home / "db")
+    assert database.execute("SELECT count(*) FROM allocation_queue").fetchall() == [(0,)]  # it was removed
     lines = site.command(["journal", "export", site.home / "journal"]).stdout.splitlines()
 
     events = [json.loads(line)["event"] for line in lines]

@@ -30,8 +30,8 @@ class Outlook {
  private:
   void apply(Event event, WallTime time) { copy_.apply({time, std::move(event)}); }
   JobId submit(ClassId klass, int32_t priority, uint64_t count);
-  void occupy(const WorkerState& worker);
-  // For a task that waits; all others can be left out.
+  void find_least();
+  // For a task that waits, perhaps; all others can be left out.
   [[nodiscard]] bool has_room(const WorkerState& worker) const;
   [[nodiscard]] std::shared_ptr<const WorkerConfig> config_of(const AllocQueue& queue) const;
 
@@ -40,6 +40,7 @@ class Outlook {
   State copy_;
   uint64_t tasks_ = 0;
   std::set<ClassId> waiting_;
+  std::vector<std::pair<ResourceIndex, uint64_t>> least_;
   std::vector<std::pair<WorkerId, size_t>> first_of_;  // of each entry's workers
 };
 
@@ -78,35 +79,63 @@ void Outlook::copy_ready() {
   }
 }
 
-// REQUIRES: the worker is in the copy.
-void Outlook::occupy(const WorkerState& worker) {
-  TasksAssigned taken{worker.id, {}};
-  const auto take = [&](ClassId klass, uint8_t variant, uint64_t count) {
-    const JobId job = submit(klass, 0, count);
-    taken.ranges.push_back({job, {0, uint32_t(count - 1), 1}, InstanceId(0), variant, true, {}});
-  };
-  for (const WorkerState::InUse& use : worker.in_use) {
-    if (use.count > 0) take(use.klass, use.variant, use.count);
+// The least amounts that every task that waits asks for: who has less can take none.
+void Outlook::find_least() {
+  std::map<ResourceIndex, std::pair<uint64_t, uint64_t>> asked;  // how often, and the least amount
+  uint64_t variants = 0;
+  for (ClassId klass : waiting_) {
+    for (const VariantNeed& need : real_.classes().needs(klass)) {
+      ++variants;
+      for (const VariantNeed::Item& item : need.items) {
+        const uint64_t amount = item.all ? 1 : item.amount.scaled;
+        auto& [times, least] = asked.try_emplace(item.resource, 0, amount).first->second;
+        ++times;
+        least = std::min(least, amount);
+      }
+    }
   }
-  for (const auto& [task, lingering] : worker.lingering) take(lingering.klass, lingering.variant, 1);
-  if (!taken.ranges.empty()) apply(std::move(taken), now_);
+  for (const auto& [resource, entry] : asked) {
+    if (entry.first == variants) least_.emplace_back(resource, entry.second);
+  }
 }
 
 bool Outlook::has_room(const WorkerState& worker) const {
-  return std::any_of(waiting_.begin(), waiting_.end(), [&](ClassId klass) {
-    const std::vector<VariantNeed>& needs = real_.classes().needs(klass);
-    return std::any_of(needs.begin(), needs.end(), [&](const VariantNeed& need) {
-      return fit_count(need, worker.free, worker.total) > 0 && lives_for(need, worker, now_);
-    });
-  });
+  return std::all_of(least_.begin(), least_.end(),
+                     [&](const auto& entry) { return worker.free.at(entry.first).scaled >= entry.second; });
 }
 
+// What holds resources there, as tasks of one job for each class: few large jobs cost little.
 void Outlook::copy_workers(const std::set<WorkerId>& unusable) {
+  find_least();
+  std::vector<const WorkerState*> workers;
+  std::vector<WorkerState::InUse> uses;  // of all these workers, one after the other
+  std::vector<size_t> ends;
+  std::map<ClassId, uint64_t> held;
+  const auto add = [&](ClassId klass, uint8_t variant, uint32_t count) {
+    if (count == 0) return;
+    uses.push_back({klass, variant, 0, count});
+    held[klass] += count;
+  };
   for (const auto& [id, worker] : real_.alive_workers()) {
-    if (unusable.contains(id) || worker->gang) continue;
-    if (!has_room(*worker)) continue;
-    apply(WorkerConnected{id, worker->uid, worker->config}, worker->connected);
-    occupy(*worker);
+    if (unusable.contains(id) || worker->gang || !has_room(*worker)) continue;
+    for (const WorkerState::InUse& use : worker->in_use) add(use.klass, use.variant, use.count);
+    for (const auto& [task, lingering] : worker->lingering) add(lingering.klass, lingering.variant, 1);
+    workers.push_back(worker);
+    ends.push_back(uses.size());
+  }
+  std::map<ClassId, std::pair<JobId, uint32_t>> jobs;  // and the next task
+  for (const auto& [klass, count] : held) jobs[klass] = {submit(klass, 0, count), 0};
+  size_t next = 0;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    apply(WorkerConnected{workers[i]->id, workers[i]->uid, workers[i]->config}, workers[i]->connected);
+    TasksAssigned taken{workers[i]->id, {}};
+    for (; next < ends[i]; ++next) {
+      auto& [job, task] = jobs[uses[next].klass];
+      const IdRange ids{task, task + uses[next].count - 1, 1};
+      taken.ranges.push_back({job, ids, InstanceId(0), uses[next].variant, true, {}});
+      task += uses[next].count;
+    }
+    if (!taken.ranges.empty()) apply(std::move(taken), now_);
   }
 }
 
@@ -169,8 +198,9 @@ std::vector<uint64_t> busy_future_workers(const State& state, WallTime now,
                                           const std::set<WorkerId>& unusable,
                                           const std::vector<FutureWorkers>& future) {
   Outlook outlook(state, now);
-  outlook.copy_ready();
-  if (outlook.tasks() == 0 || future.empty()) return std::vector<uint64_t>(future.size());
+  const auto none = [](const FutureWorkers& entry) { return entry.count == 0; };
+  if (!std::all_of(future.begin(), future.end(), none)) outlook.copy_ready();
+  if (outlook.tasks() == 0) return std::vector<uint64_t>(future.size());
   outlook.copy_workers(unusable);
   outlook.add_future(future);
   return outlook.count_busy(future.size());

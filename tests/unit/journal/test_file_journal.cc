@@ -316,6 +316,50 @@ TEST_CASE("pruning drops jobs that have ended, keeps the others, the numbers and
   CHECK(disk.paths() == std::vector<std::string>{kPath});
 }
 
+TEST_CASE("a shorter journal has the queues of allocations that are there, and the ids of those that were") {
+  SeededRandom random(3);
+  FakeDisk disk;
+  WorkerConfig config = worker_config(4);
+  config.manager = ManagerKind::kPbs;
+  config.manager_job_id = "104.srv";
+  {
+    auto opened = open_journal_on(disk, quick_options(kPath));
+    REQUIRE(opened.ok());
+    const auto record = [](Event event) { return Record{kStart, std::move(event)}; };
+    const auto params = std::make_shared<const AllocParams>(alloc_params());
+    REQUIRE(wait_for(
+        *opened,
+        opened->journal->append({
+            record(ServerStarted{"abcdef"}),
+            record(AllocQueueCreated{AllocQueueId(1), params}),
+            record(AllocQueueCreated{AllocQueueId(2), params}),
+            record(AllocQueueCreated{AllocQueueId(3), params}),
+            record(AllocationSubmitting{AllocQueueId(2), 1, 1, "/d"}),
+            record(AllocationQueued{AllocQueueId(2), 1, "104.srv"}),
+            record(WorkerConnected{WorkerId(1), WorkerUid(9), std::make_shared<const WorkerConfig>(config)}),
+            record(AllocationStarted{AllocQueueId(2), 1, true}),
+            record(WorkerLost{WorkerId(1), LossReason::kIdleTimeout, false}),
+            record(AllocationEnded{AllocQueueId(2), 1, AllocationEndKind::kNormal, false, "", {}, {}}),
+            record(WorkerConnected{WorkerId(2), WorkerUid(10), std::make_shared<const WorkerConfig>()}),
+            record(AllocQueueRemoved{AllocQueueId(1)}),
+            record(AllocQueueRemoved{AllocQueueId(3)}),
+        })));
+    REQUIRE(prune(*opened));
+    CHECK(opened->journal->take_notes().empty());
+  }
+  disk.crash(random);
+
+  auto opened = open_journal_on(disk, quick_options(kPath));
+
+  REQUIRE(opened.ok());
+  const Allocations& kept = opened->restored.allocations();
+  opened->restored.check_invariants();
+  REQUIRE(kept.queues().size() == 1);
+  CHECK(kept.next_queue_id() == AllocQueueId(4));
+  CHECK(kept.find("104.srv")->state == AllocationState::kFinished);
+  CHECK(kept.find(AllocQueueId(2))->known_config->resources == config.resources);
+}
+
 TEST_CASE("whatever fails while a journal is made shorter, it holds the same") {
   const Story story(9);
   SeededRandom random(4);

@@ -334,6 +334,25 @@ TEST_CASE("a server that leaves to come back cancels nothing") {
   CHECK_FALSE(w.batch.next<BatchCancel>());
 }
 
+TEST_CASE("a server that leaves while something is submitted awaits the answer, and cancels nothing") {
+  Queues w(true);
+  w.add_queue();
+  w.submit(submit().array(0, 1));
+  const BatchId id = w.submission().first;
+  w.ask<msg::Done>(msg::StopServer{true});
+  w.advance(1s);
+  CHECK_FALSE(w.server->finished());
+
+  w.batch.answer({id, "104", {}, {}});
+  w.turn();
+  w.advance(1s);
+
+  CHECK(w.server->finished());
+  CHECK_FALSE(w.batch.next<BatchCancel>());
+  w.restart();
+  CHECK(w.batch.next<BatchRecall>());
+}
+
 TEST_CASE("a restarted server knows its queues, and the workers of their allocations") {
   Queues w(true);
   w.add_queue();
