@@ -63,8 +63,16 @@ struct Server::Impl {
   void judge_max_fails(JobId id);
   void cancel_on_workers(const Job& job, const std::vector<TaskId>& tasks);
 
-  // --- workers (on_worker.cc) ------------------------------------------------------------------------------
+  // --- what workers report (on_worker.cc) ------------------------------------------------------------------
   void on_worker_frame(PeerId from, BytesView frame);
+  void note_ack(WorkerSession& session);
+  void on_report(WorkerSession& session, const msg::Report& report);
+  void on_started(WorkerId worker, const std::vector<msg::StartedTask>& rows);
+  void on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows);
+  void on_returned(WorkerSession& session, const msg::Returned& returned);
+  void on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat);
+
+  // --- workers that come (on_hello.cc) ---------------------------------------------------------------------
   void on_hello(PeerId from, msg::Hello&& page);
   void complete_hello(PeerId from);
   [[nodiscard]] const WorkerState* known_worker(const msg::Hello& hello) const;
@@ -76,24 +84,20 @@ struct Server::Impl {
   void adopt(WorkerSession& session, const msg::Hello& hello, const KnownStarts& known_starts, bool in_doubt,
              msg::Welcome& welcome);
   void release_unlisted(WorkerId worker, const msg::Hello& hello);
-  void note_ack(WorkerSession& session);
-  void on_report(WorkerSession& session, const msg::Report& report);
-  void on_started(WorkerId worker, const std::vector<msg::StartedTask>& rows);
-  void on_ended(WorkerId worker, const std::vector<msg::EndedTask>& rows);
-  void on_returned(WorkerSession& session, const msg::Returned& returned);
-  void on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat);
-  void on_goodbye(WorkerSession& session, const msg::Goodbye& goodbye);
-  void keep_last_lines(WorkerId worker, const std::vector<std::string>& lines);
-  // Whether its processes are known to have ended.
-  enum class Proof { kEnded, kNone };
-  // The loss that ends this multi-node task, if one of its workers is gone.
-  [[nodiscard]] std::optional<LossReason> broken_gang(const JobTask& task) const;
-  void end_broken_gang(const WorkerState& root);
-  void lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof);
   [[nodiscard]] bool is_held(WorkerId lost, const msg::HeldTask& held) const;
   void fence(WorkerId worker);
   // How long it may run its tasks after a heartbeat of which it has an answer.
   [[nodiscard]] Duration window_of(const WorkerConfig& config, Duration resume_window) const;
+
+  // --- workers that go (worker_loss.cc) --------------------------------------------------------------------
+  void on_goodbye(WorkerSession& session, const msg::Goodbye& goodbye);
+  void keep_last_lines(WorkerId worker, const std::vector<std::string>& lines);
+  // Whether its processes are known to have ended.
+  enum class Proof { kEnded, kNone };
+  void lose_worker(WorkerId worker, LossReason reason, const std::string& why, Proof proof);
+  // The loss that ends this multi-node task, if one of its workers is gone.
+  [[nodiscard]] std::optional<LossReason> broken_gang(const JobTask& task) const;
+  void end_broken_gang(const WorkerState& root);
   void probe_workers();
   void plan_late_probe();
   void on_gone(PeerId peer);
