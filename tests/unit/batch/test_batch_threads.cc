@@ -138,7 +138,7 @@ TEST_CASE("a trial never writes into a directory that is there already") {
 
 TEST_CASE("a command that hangs holds up no other") {
   Programs programs;
-  programs.write("scancel", "[ $1 = 1 ] && sleep 20; exit 0");
+  programs.write("scancel", "[ $1 = 1 ] && sleep 6; exit 0");
   auto threads = make_batch_threads();
   REQUIRE(threads.ok());
 
