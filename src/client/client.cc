@@ -29,7 +29,7 @@ RequestId Client::send(const msg::ClientRequest& request) {
 // Sends what can be sent and waits until something came in, or the deadline.
 Result<void> Client::pump(std::optional<TimePoint> deadline) {
   while (true) {
-    while (!unsent_.empty() && channel_->send(unsent_.front()) == SendStatus::kSent) unsent_.pop_front();
+    while (!unsent_.empty() && channel_->send_away(unsent_.front()) == SendStatus::kSent) unsent_.pop_front();
     bool got = false;
     // A fair share: who is told more than that at a time works it off first.
     for (int n = 0; n < kFramesAtOnce; ++n) {

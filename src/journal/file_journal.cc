@@ -36,6 +36,14 @@ struct ListBytes {
   }
 };
 
+// What an event takes in a journal at least: texts that nothing makes shorter.
+uint64_t text_bytes(const Event& event) {
+  const auto* submitted = std::get_if<JobSubmitted>(&event);
+  if (submitted == nullptr) return 0;
+  const SubmitDescription& submit = *submitted->submit;
+  return submit.task.program.stdin_data.size() + (submit.entries ? submit.entries->blob.size() : 0);
+}
+
 std::chrono::steady_clock::time_point steady_now() {
   return std::chrono::steady_clock::now();
 }
@@ -112,23 +120,31 @@ bool FileJournal::overfull() const {
 CommitNumber FileJournal::append(std::vector<Record> records) {
   HQ_ASSERT(!records.empty());
   Turn turn;
-  for (const Record& record : records) turn.bytes += sizeof record + std::visit(ListBytes{}, record.event);
+  uint64_t texts = 0;
+  for (const Record& record : records) {
+    turn.bytes += sizeof record + std::visit(ListBytes{}, record.event);
+    texts += text_bytes(record.event);
+  }
   turn.records = std::move(records);
   turn.since = steady_now();
   {
     const std::lock_guard lock(mutex_);
     turn.commit = ++last_commit_;
-    if (too_slow_) return last_commit_;
+    if (!hopeless_.empty()) return last_commit_;
     if (is_convenience() && unconfirmed_bytes_ > options_.most_unconfirmed_bytes) {
-      too_slow_ = true;
-      queue_.clear();
-      return last_commit_;
+      hopeless_ = "the disk is too slow";
+    } else if (is_convenience() && texts > options_.limit_bytes) {
+      hopeless_ = too_much();
     }
-    unconfirmed_bytes_ += turn.bytes;
-    if (!oldest_) oldest_ = turn.since;
-    queue_.push_back(std::move(turn));
-    if (queue_.size() > 1 && queue_[queue_.size() - 2].haste != Haste::kNobody)
-      return last_commit_;  // the thread has its alarm set
+    if (hopeless_.empty()) {
+      unconfirmed_bytes_ += turn.bytes;
+      if (!oldest_) oldest_ = turn.since;
+      queue_.push_back(std::move(turn));
+      if (queue_.size() > 1 && queue_[queue_.size() - 2].haste != Haste::kNobody)
+        return last_commit_;  // the thread has its alarm set
+    } else {
+      queue_.clear();
+    }
   }
   wake_.notify_one();
   return last_commit_;
@@ -208,6 +224,7 @@ void FileJournal::run() {
     lock.lock();
   };
   for (;;) {
+    if (!hopeless_.empty() && !gave_up_) unlocked([&, why = hopeless_] { give_up(why); });
     if (!batch) {
       if (compaction_written_) {
         unlocked([&] { end_compaction(); });
@@ -241,7 +258,6 @@ void FileJournal::run() {
       safe = write(*batch);
       if (safe && !gave_up_) top_up();
     });
-    if (too_slow_ && !gave_up_) unlocked([&] { give_up("the disk is too slow"); });
     if (safe) {
       batch.reset();
     } else if (closing_ || replaced_) {
@@ -393,7 +409,7 @@ void FileJournal::end_compaction() {
     add_note("The journal '" + options_.path + "' stays as long as it is: " + compacted.error().message);
   }
   if (is_convenience() && !gave_up_ && earlier_bytes_ + offset_ > options_.limit_bytes / 4 * 3)
-    give_up("it would take more than " + std::to_string(options_.limit_bytes >> 20) + " MB");
+    give_up(too_much());
   const std::lock_guard lock(mutex_);
   compaction_written_ = false;
   prunes_done_ = std::max(prunes_done_, compaction_serves_);
@@ -415,6 +431,10 @@ void FileJournal::break_off_compaction() {
   cancel_compaction_ = true;
   if (compactor_.joinable()) compactor_.join();
   compaction_.reset();
+}
+
+std::string FileJournal::too_much() const {
+  return "it would take more than " + std::to_string(options_.limit_bytes >> 20) + " MB";
 }
 
 void FileJournal::give_up(const std::string& why) {

@@ -117,6 +117,7 @@ class FileJournal final : public Journal {
   void end_compaction();
   void take_over(Compacted compacted);
   void break_off_compaction();
+  [[nodiscard]] std::string too_much() const;
   void give_up(const std::string& why);
   void add_note(std::string text);
   void set_trouble(const std::string& text);
@@ -134,7 +135,7 @@ class FileJournal final : public Journal {
   CommitNumber committed_ = 0;
   bool closing_ = false;
   bool signalled_ = false;
-  bool too_slow_ = false;           // for a journal for convenience: what waits was dropped
+  std::string hopeless_;            // of a journal for convenience: why what waited was dropped
   uint64_t unconfirmed_bytes_ = 0;  // in memory
   std::optional<SteadyTime> oldest_;
   std::string trouble_;

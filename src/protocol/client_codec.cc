@@ -58,13 +58,17 @@ bool read_as(std::string_view type, const msgpack::object& root, MapValue::Failu
   }
 }
 
+constexpr size_t kLarge = size_t{1} << 20;  // bytes; smaller texts are copied out of a frame
+
+// `owner` is of the frame and may be taken; null when it may not.
 template <class Variant>
-Result<Tagged<Variant>> decode_message(BytesView frame, size_t max_size, const char* what) {
+Result<Tagged<Variant>> decode_message(BytesView frame, Bytes* owner, size_t max_size, const char* what) {
   if (frame.size() > max_size) return Error(std::string(what) + ": larger than a frame may be");
   Result<MapTree> tree = MapTree::of(frame);
   if (!tree) return std::move(tree.error());
   const msgpack::object& root = tree->root();
   MapValue::Failure failure;
+  if (owner != nullptr) failure.large = std::max(kLarge, frame.size() / 2);  // else little would keep much
   const MapValue map(root, what, failure);
   if (!map.expect_map()) return Error(std::move(failure.text));
 
@@ -76,6 +80,13 @@ Result<Tagged<Variant>> decode_message(BytesView frame, size_t max_size, const c
   if (map.ok() && !read_as(type, root, failure, out.message))
     return Error(std::string(what) + ".type: unknown type '" + type + "'");
   if (!map.ok()) return Error(std::move(failure.text));
+  if (failure.takes_frame != nullptr) {
+    const std::string_view left = failure.left_in_frame;
+    const auto before = size_t(left.data() - frame.data());
+    owner->erase(0, before);
+    owner->resize(left.size());
+    *failure.takes_frame = std::move(*owner);
+  }
   return out;
 }
 
@@ -95,11 +106,15 @@ Bytes encode(RequestId id, const msg::ClientReply& reply) {
 }
 
 Result<Tagged<msg::ClientRequest>> decode_request(BytesView frame) {
-  return decode_message<msg::ClientRequest>(frame, limits::kMaxClientFrame, "request");
+  return decode_message<msg::ClientRequest>(frame, nullptr, limits::kMaxClientFrame, "request");
+}
+
+Result<Tagged<msg::ClientRequest>> take_request(Bytes& frame) {
+  return decode_message<msg::ClientRequest>(frame, &frame, limits::kMaxClientFrame, "request");
 }
 
 Result<Tagged<msg::ClientReply>> decode_reply(BytesView frame) {
-  return decode_message<msg::ClientReply>(frame, limits::kMaxReplyFrame, "reply");
+  return decode_message<msg::ClientReply>(frame, nullptr, limits::kMaxReplyFrame, "reply");
 }
 
 RequestId request_id_of(BytesView frame) {

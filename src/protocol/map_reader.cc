@@ -32,6 +32,15 @@ void MapValue::append_path(std::string& out) const {
   }
 }
 
+void MapValue::get_large_text(std::string& out) const {
+  if (text().size() < failure_->large || failure_->takes_frame != nullptr) {
+    out = text();
+    return;
+  }
+  failure_->takes_frame = &out;
+  failure_->left_in_frame = text();
+}
+
 void MapValue::fail(std::string_view problem) const {
   if (!ok()) return;
   append_path(failure_->text);
@@ -281,6 +290,7 @@ void get_entry_list(const MapValue& v, Entries& out) {
 }
 
 void get_entry_blob(const MapValue& v, Entries& out) {
+  std::string_view blob;
   std::string_view ends;
   uint32_t hint = 0;
   for (const char* name : {"blob", "ends"}) {
@@ -289,7 +299,8 @@ void get_entry_blob(const MapValue& v, Entries& out) {
     const MapValue member = v.member(name, *found);
     if (!member.expect_text()) return;
     if (name[0] == 'b') {
-      out.blob = member.text();
+      blob = member.text();
+      member.get_large_text(out.blob);
     } else {
       ends = member.text();
     }
@@ -297,7 +308,7 @@ void get_entry_blob(const MapValue& v, Entries& out) {
   if (ends.size() % sizeof(uint32_t) != 0) return v.fail("'ends' are not 32 bit numbers");
   out.ends.resize(ends.size() / sizeof(uint32_t));
   if (!ends.empty()) std::memcpy(out.ends.data(), ends.data(), ends.size());
-  const bool covers = out.ends.empty() ? out.blob.empty() : out.ends.back() == out.blob.size();
+  const bool covers = out.ends.empty() ? blob.empty() : out.ends.back() == blob.size();
   if (!covers || !std::is_sorted(out.ends.begin(), out.ends.end()))
     v.fail("'ends' do not ascend to the size of 'blob'");
 }

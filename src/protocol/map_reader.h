@@ -24,6 +24,11 @@ class MapValue {
  public:
   struct Failure {
     std::string text;  // empty = none; the first one sticks
+    // A text of this size need not be copied out of the frame: it is left there for who moves the frame into
+    // it.
+    size_t large = SIZE_MAX;
+    std::string* takes_frame = nullptr;
+    std::string_view left_in_frame;
   };
   MapValue(const msgpack::object& object, const char* name, Failure& failure)
       : object_(&object), name_(name), failure_(&failure) {}
@@ -61,6 +66,8 @@ class MapValue {
     return find(name, hint) != nullptr;
   }
 
+  // Copies the text, or leaves it for whoever may take the frame.
+  void get_large_text(std::string& out) const;
   void fail(std::string_view problem) const;
   // True if it is a list (map, ...); else it has failed.
   [[nodiscard]] bool expect_list() const;

@@ -189,7 +189,7 @@ struct Server::Impl {
   void define(WorkerSession& session, const TaskGroup& group, uint64_t position);
 
   // --- clients (on_client.cc, on_query.cc) -----------------------------------------------------------------
-  void on_client_frame(PeerId from, BytesView frame);
+  void on_client_frame(PeerId from, Bytes frame);
   void on(PeerId from, RequestId id, msg::GetServerInfo&& request);
   void on(PeerId from, RequestId id, msg::StopServer&& request);
   void on(PeerId from, RequestId id, msg::DebugDump&& request);

@@ -12,15 +12,16 @@
 
 namespace hq {
 
-void Server::Impl::on_client_frame(PeerId from, BytesView frame) {
+void Server::Impl::on_client_frame(PeerId from, Bytes frame) {
   if (frame.empty() || stop_recorded) return;
-  auto decoded = decode_request(frame);
+  const size_t size = frame.size();
+  auto decoded = take_request(frame);
   if (!decoded) {
     reply(from, request_id_of(frame), msg::Failed{decoded.error().message});
     return;
   }
   const RequestId id = decoded->id;
-  request_bytes = frame.size();
+  request_bytes = size;
   std::visit([&](auto&& request) { on(from, id, std::move(request)); }, std::move(decoded->message));
 }
 

@@ -191,7 +191,7 @@ void Server::Impl::read_clients() {
   for (int i = 0; i < kClientFrames; ++i) {
     auto received = ports.clients.receive();
     if (!received) break;
-    on_client_frame(received->from, received->frame);
+    on_client_frame(received->from, std::move(received->frame));
   }
   for (const std::string& text : ports.clients.take_refusals()) log::warn(text);
   if (ports.clients.take_disconnects() == 0 || (waiters.empty() && pages.empty())) return;

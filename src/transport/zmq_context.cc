@@ -129,6 +129,20 @@ int send_part(zmq::socket_t& socket, const void* data, size_t size, bool more) {
   return 0;
 }
 
+int send_owned(zmq::socket_t& socket, Bytes& bytes) {
+  auto owned = std::make_unique<Bytes>(std::move(bytes));
+  const auto free_owned = [](void*, void* hint) { delete static_cast<Bytes*>(hint); };
+  zmq::message_t message(owned->data(), owned->size(), free_owned, owned.get());
+  Bytes* const held = owned.release();  // by the message
+  while (zmq_msg_send(message.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) {
+    const int failure = zmq_errno();
+    if (failure == EINTR) continue;
+    bytes = std::move(*held);
+    return failure;
+  }
+  return 0;
+}
+
 bool has_input(zmq::socket_t& socket) {
   int events = 0;
   size_t length = sizeof events;

@@ -40,6 +40,8 @@ void set_common_options(zmq::socket_t& socket, const ChannelLimits& limits, bool
 [[nodiscard]] bool receive_part(zmq::socket_t& socket, zmq::message_t& part);
 // 0 or errno.
 [[nodiscard]] int send_part(zmq::socket_t& socket, const void* data, size_t size, bool more);
+// Sends without a copy; `bytes` are kept if they could not be sent. REQUIRES: they are not few.
+[[nodiscard]] int send_owned(zmq::socket_t& socket, Bytes& bytes);
 [[nodiscard]] bool has_input(zmq::socket_t& socket);
 
 }  // namespace hq

@@ -15,6 +15,7 @@ namespace {
 constexpr Duration kHurry = 2s;
 
 constexpr Duration kSecondTime = 150ms;
+constexpr size_t kLargeFrame = size_t{1} << 20;  // from here on a copy costs more than an owner of its own
 
 bool is_this_host(const std::string& host) {
   char name[256] = "";
@@ -121,11 +122,32 @@ SendStatus ZmqDealer::send(BytesView frame) {
   return SendStatus::kFull;
 }
 
+SendStatus ZmqDealer::send_away(Bytes& frame) {
+  HQ_ASSERT(frame.size() <= settings_.limits.max_frame_bytes);
+  if (frame.size() < kLargeFrame) return send(frame);
+  if (phase_ == Phase::kConnecting) drive(mono_now());
+  if (phase_ == Phase::kConnecting && pending_.size() < static_cast<size_t>(settings_.limits.send_queue)) {
+    pending_.push_back(std::move(frame));
+    return SendStatus::kSent;
+  }
+  if (phase_ != Phase::kConnecting && phase_ != Phase::kOpen) return SendStatus::kGone;
+  if (phase_ == Phase::kOpen && flush_pending() && send_frame(frame) == 0) {
+    retry_.note_sent();
+    return SendStatus::kSent;
+  }
+  retry_.note_full();
+  return SendStatus::kFull;
+}
+
+int ZmqDealer::send_frame(Bytes& frame) {
+  if (frame.size() >= kLargeFrame) return send_owned(winner_->socket(), frame);
+  return send_part(winner_->socket(), frame.data(), frame.size(), false);
+}
+
 // True: nothing is left that would have to go first.
 bool ZmqDealer::flush_pending() {
   while (!pending_.empty()) {
-    if (send_part(winner_->socket(), pending_.front().data(), pending_.front().size(), false) != 0)
-      return false;
+    if (send_frame(pending_.front()) != 0) return false;
     pending_.pop_front();
   }
   return true;

@@ -29,6 +29,7 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   std::string failure() const override { return failure_; }
   std::optional<Bytes> receive() override;
   SendStatus send(BytesView frame) override;
+  SendStatus send_away(Bytes& frame) override;
   void set_linger(Duration linger);
 
  private:
@@ -60,6 +61,7 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   void note_failure(const std::string& text);
   void finish(Phase phase, std::string failure);
   bool flush_pending();
+  int send_frame(Bytes& frame);
   [[nodiscard]] bool input_waits();
 
   ZmqShared& shared_;

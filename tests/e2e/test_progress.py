@@ -52,3 +52,33 @@ def test_waiting_for_workers_counts_them(hq):
     assert code == 0
     assert "1 of 2 workers" in shown
     assert last_look(shown) == ["0", ""]
+
+
+def test_a_submit_that_takes_its_time_says_what_it_does(hq):
+    server = hq.start_server()
+
+    slow = "mkfifo lines; (echo a; sleep 1.5; echo b; echo c) >lines &"
+    shown, code = on_terminal(hq, f"{slow} hq submit --each-line=lines --colors=never -- true 2>/dev/null")
+    assert code == 0
+    assert "\x1b[?7lReading lines: 0 MiB\x1b[?7h" in shown
+    assert last_look(shown) == ["Job submitted successfully, job ID: 1", ""]
+
+    frozen = f"kill -STOP {server.process.pid}; (sleep 2; kill -CONT {server.process.pid}) &"
+    shown, code = on_terminal(hq, f"{frozen} hq submit --colors=never -- true; wait")
+    assert code == 0
+    assert "Waiting for the server to accept the submit" in shown
+    assert last_look(shown) == ["Job submitted successfully, job ID: 2", ""]
+
+
+def test_deploy_ssh_says_how_many_workers_run(hq):
+    ssh = hq.bin / "ssh"
+    ssh.write_text("#!/bin/bash\n[ $1 = short ] || sleep 2.5\n")
+    ssh.chmod(0o755)
+    (hq.cwd / "hosts").write_text("h1\nh2\nshort\n")
+
+    shown, code = on_terminal(hq, "hq worker deploy-ssh hosts --cpus=1 2>/dev/null")
+
+    assert code == 0
+    assert "\x1b[?7l2 of 3 workers running\x1b[?7h" in shown
+    assert last_look(shown) == [""]
+    assert on_terminal(hq, "hq worker deploy-ssh hosts 2>/dev/null | cat") == ("", 0)

@@ -22,6 +22,8 @@ struct Tagged {
 [[nodiscard]] Bytes encode(RequestId id, const msg::ClientReply& reply);
 // On an error the request's id (0 if unreadable) is still wanted for the answer: see request_id_of.
 [[nodiscard]] Result<Tagged<msg::ClientRequest>> decode_request(BytesView frame);
+// The same; very many entries may take the frame with them instead of being copied out of it.
+[[nodiscard]] Result<Tagged<msg::ClientRequest>> take_request(Bytes& frame);
 [[nodiscard]] Result<Tagged<msg::ClientReply>> decode_reply(BytesView frame);
 [[nodiscard]] RequestId request_id_of(BytesView frame);
 // "submit", "cancel_jobs", ...: the value of "type".

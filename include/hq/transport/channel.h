@@ -65,6 +65,8 @@ class DealerChannel {
   virtual std::optional<Bytes> receive() = 0;
   // kFull and kGone as above; frames sent while kConnecting are kept by the socket.
   virtual SendStatus send(BytesView frame) = 0;
+  // The same, of a frame that may be large: it is taken instead of copied, unless it has to be kept.
+  virtual SendStatus send_away(Bytes& frame) { return send(frame); }
 };
 
 // Makes a new session's connection; reads the access file anew each time.

@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <map>
 
 #include "cli/commands/hostfile.h"
+#include "cli/commands/live_line.h"
 #include "cli/commands/service_commands.h"
 #include "hq/base/log.h"
 #include "hq/os/spawn_setup.h"
@@ -22,7 +24,9 @@ namespace {
 // The ssh processes. They stay in our process group, so that Ctrl-C reaches them too.
 class SshProcesses {
  public:
-  explicit SshProcesses(bool show_output) : show_output_(show_output) {
+  // Says on a terminal how many there are, unless their own output stands there.
+  SshProcesses(bool show_output, const CommandContext& context, Output& output)
+      : show_output_(show_output), line_(context, output) {
     // Waited for in wait(); blocked before the first start, so that none is missed.
     sigemptyset(&signals_);
     for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, number);
@@ -39,6 +43,8 @@ class SshProcesses {
  private:
   Result<pid_t> spawn(const std::vector<std::string>& argv) const;
   void reap();
+  int next_signal();
+  void show();
   [[noreturn]] void end_by(int signal_number);
 
   bool show_output_;
@@ -46,6 +52,8 @@ class SshProcesses {
   sigset_t signals_{};
   sigset_t before_{};
   std::map<pid_t, std::string> running_;  // host by process
+  size_t started_ = 0;
+  LiveLine line_;
 };
 
 Result<pid_t> SshProcesses::spawn(const std::vector<std::string>& argv) const {
@@ -70,6 +78,7 @@ Result<void> SshProcesses::start(const SshHost& host, const std::vector<std::str
   auto pid = spawn(argv);
   if (!pid) return std::move(pid.error()).with_context("Cannot start ssh for `" + host.text() + "`");
   running_.emplace(*pid, host.text());
+  ++started_;
   log::info("Started worker process at `" + host.text() + "`");
   return {};
 }
@@ -83,6 +92,7 @@ void SshProcesses::reap() {
     if (ended == running_.end()) continue;
     const std::string host = std::move(ended->second);
     running_.erase(ended);
+    line_.erase();
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
       log::info(fmt::format("Worker at `{}` has ended successfully", host));
       continue;
@@ -96,6 +106,7 @@ void SshProcesses::reap() {
 }
 
 void SshProcesses::end_by(int signal_number) {
+  line_.erase();
   for (const auto& [pid, host] : running_) kill(pid, SIGTERM);
   signal(signal_number, SIG_DFL);
   sigset_t only;
@@ -106,11 +117,26 @@ void SshProcesses::end_by(int signal_number) {
   _exit(128 + signal_number);
 }
 
+void SshProcesses::show() {
+  line_.draw(fmt::format("{} of {} workers running", running_.size(), started_));
+}
+
+// The next of our signals; 0 or less if none has come, but the line is due.
+int SshProcesses::next_signal() {
+  const auto due = started_ > 1 && !show_output_ ? line_.due() : std::nullopt;
+  if (!due) return sigwaitinfo(&signals_, nullptr);
+  const Duration left = std::max(*due - SystemClock().now().mono, Duration::zero());
+  const timespec timeout{time_t(left / 1s), long((left % 1s).count())};
+  const int number = sigtimedwait(&signals_, nullptr, &timeout);
+  if (number < 0 && errno == EAGAIN) show();
+  return number;
+}
+
 bool SshProcesses::wait() {
   while (true) {
     reap();
     if (running_.empty()) return all_well_;
-    const int number = sigwaitinfo(&signals_, nullptr);
+    const int number = next_signal();
     if (number > 0 && number != SIGCHLD) end_by(number);
   }
 }
@@ -122,13 +148,13 @@ Result<std::vector<SshHost>> load_hosts(const std::string& path, LocalFiles& fil
   return std::move(hosts.error()).with_context("Cannot load hostfile from " + path);
 }
 
-Result<void> deploy(const DeployOptions& options, const CommandContext& context) {
+Result<void> deploy(const DeployOptions& options, const CommandContext& context, Output& output) {
   auto hosts = load_hosts(options.hostfile, *context.files);
   if (!hosts) return hosts.error();
   std::error_code failed;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", failed);
   if (failed) return os_error(failed.value()).with_context("Cannot find the path of this program");
-  SshProcesses processes(options.show_output);
+  SshProcesses processes(options.show_output, context, output);
   bool all_started = true;
   for (const SshHost& host : *hosts) {
     auto started = processes.start(host, ssh_command(host, program, options.worker_args));
@@ -145,7 +171,7 @@ Result<void> deploy(const DeployOptions& options, const CommandContext& context)
 }  // namespace
 
 int run_worker_deploy_ssh(const DeployOptions& options, const CommandContext& context, Output& output) {
-  if (auto done = deploy(options, context); !done) return output.print_error(done.error());
+  if (auto done = deploy(options, context, output); !done) return output.print_error(done.error());
   return output.finish();
 }
 

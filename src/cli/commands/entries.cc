@@ -1,33 +1,35 @@
 #include "cli/commands/entries.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 namespace hq::cli {
 
-Result<Entries> entries_of_lines(std::string content) {
-  if (content.size() > std::numeric_limits<uint32_t>::max()) {
-    return Error("Entries of more than 4 GiB cannot be submitted at once");
+namespace {
+
+constexpr uint64_t kMostBytes = std::numeric_limits<uint32_t>::max();
+
+}  // namespace
+
+void LineEntries::take(std::string_view piece) {
+  bytes_ += piece.size();
+  if (bytes_ > kMostBytes) return;
+  while (!piece.empty()) {
+    const size_t end = piece.find('\n');
+    in_line_ = end == std::string_view::npos;
+    if (in_line_) {
+      entries_.blob.append(piece);
+      return;
+    }
+    entries_.add(piece.substr(0, end));
+    piece.remove_prefix(end + 1);
   }
-  // The lines are moved together within the string they came in: a second one of that size would cost more
-  // than the search.
-  Entries entries;
-  char* const begin = content.data();
-  const char* const end = begin + content.size();
-  char* to = begin;
-  for (const char* line = begin; line < end;) {
-    const void* found = std::memchr(line, '\n', size_t(end - line));
-    const char* line_end = found == nullptr ? end : static_cast<const char*>(found);
-    const size_t length = size_t(line_end - line);
-    if (to != line) std::memmove(to, line, length);
-    to += length;
-    entries.ends.push_back(uint32_t(to - begin));
-    line = line_end + 1;
-  }
-  content.resize(size_t(to - begin));
-  entries.blob = std::move(content);
-  return entries;
+}
+
+Result<Entries> LineEntries::finish() {
+  if (bytes_ > kMostBytes) return Error("Entries of more than 4 GiB cannot be submitted at once");
+  if (in_line_) entries_.add("");
+  return std::move(entries_);
 }
 
 ChosenEntries choose_entries(const Entries& all, const IdArray& ids) {

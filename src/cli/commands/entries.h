@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hq/base/result.h"
@@ -11,9 +12,21 @@
 
 namespace hq::cli {
 
-// Every line of `content`, without its "\n"; a line end at the very end begins no further line. Fails above
-// 4 GiB.
-[[nodiscard]] Result<Entries> entries_of_lines(std::string content);
+// Every line of what it is given, without its "\n"; a line end at the very end begins no further line.
+class LineEntries {
+ public:
+  // What will come, about.
+  explicit LineEntries(size_t bytes) { entries_.blob.reserve(bytes); }
+  void take(std::string_view piece);
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
+  // Fails above 4 GiB.
+  [[nodiscard]] Result<Entries> finish();
+
+ private:
+  Entries entries_;
+  uint64_t bytes_ = 0;
+  bool in_line_ = false;  // the last one has not ended
+};
 
 // The elements of a JSON array, each as compact JSON with sorted keys. `path` is named in errors.
 [[nodiscard]] Result<Entries> entries_of_json(const std::string& content, const std::string& path);

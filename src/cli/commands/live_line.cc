@@ -29,6 +29,10 @@ std::optional<TimePoint> LiveLine::due() const {
   return wanted_ ? std::optional(next_) : std::nullopt;
 }
 
+bool LiveLine::is_due() const {
+  return wanted_ && context_.clock->now().mono >= next_;
+}
+
 void LiveLine::draw(const std::string& text) {
   std::string bytes(kErase);
   bytes.append(kNoWrap).append(text).append(kWrap);

@@ -22,6 +22,7 @@ class LiveLine {
   [[nodiscard]] bool wanted() const { return wanted_; }
   // When it wants to be drawn; nothing when it never does.
   [[nodiscard]] std::optional<TimePoint> due() const;
+  [[nodiscard]] bool is_due() const;
   // REQUIRES: wanted().
   void draw(const std::string& text);
   // Before anything else is printed.

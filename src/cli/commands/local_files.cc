@@ -58,4 +58,9 @@ int SystemFiles::read_in_pieces(const std::string& path, const std::function<voi
   }
 }
 
+size_t SystemFiles::size_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? size_t(info.st_size) : 0;
+}
+
 }  // namespace hq::cli

@@ -7,6 +7,7 @@
 #include "cli/commands/answers.h"
 #include "cli/commands/entries.h"
 #include "cli/commands/job_commands.h"
+#include "cli/commands/live_line.h"
 #include "cli/commands/selection.h"
 #include "cli/commands/submit_config.h"
 #include "cli/commands/submit_request.h"
@@ -18,22 +19,39 @@ namespace {
 
 constexpr size_t kBigFile = size_t{100} << 20;
 
-Result<std::string> read_entry_file(const std::string& path, LocalFiles& files) {
-  LocalFiles::Content content = files.read(path);
-  if (content.errnum != 0) return os_error(content.errnum);
-  if (content.bytes.size() > kBigFile) {
-    log::warn(fmt::format("Reading a big file: {} has {} MiB", path, content.bytes.size() >> 20));
-  }
-  return std::move(content.bytes);
+void warn_of_size(const std::string& path, size_t bytes) {
+  if (bytes > kBigFile) log::warn(fmt::format("Reading a big file: {} has {} MiB", path, bytes >> 20));
 }
 
-Result<std::optional<Entries>> read_entries(const TaskConfigOptions& config, LocalFiles& files) {
+Result<Entries> read_lines(const std::string& path, const CommandContext& context, Output& output) {
+  const size_t size = context.files->size_of(path);
+  LineEntries lines(size);
+  LiveLine line(context, output);
+  const int errnum = context.files->read_in_pieces(path, [&](std::string_view piece) {
+    lines.take(piece);
+    if (!line.is_due()) return;
+    const std::string of = size > lines.bytes() ? fmt::format(" of {}", size >> 20) : "";
+    line.draw(fmt::format("Reading {}: {}{} MiB", path, lines.bytes() >> 20, of));
+  });
+  line.erase();
+  if (errnum != 0) return os_error(errnum);
+  warn_of_size(path, lines.bytes());
+  return lines.finish();
+}
+
+Result<Entries> read_json(const std::string& path, LocalFiles& files) {
+  const LocalFiles::Content content = files.read(path);
+  if (content.errnum != 0) return os_error(content.errnum);
+  warn_of_size(path, content.bytes.size());
+  return entries_of_json(content.bytes, path);
+}
+
+Result<std::optional<Entries>> read_entries(const TaskConfigOptions& config, const CommandContext& context,
+                                            Output& output) {
   if (!config.each_line && !config.from_json) return std::optional<Entries>();
   const std::string& path = config.each_line ? *config.each_line : *config.from_json;
   log::info(fmt::format("Reading {}file: {}", config.each_line ? "" : "json ", path));
-  auto content = read_entry_file(path, files);
-  if (!content) return content.error();
-  auto entries = config.each_line ? entries_of_lines(std::move(*content)) : entries_of_json(*content, path);
+  auto entries = config.each_line ? read_lines(path, context, output) : read_json(path, *context.files);
   if (!entries) return entries.error();
   return std::optional(std::move(*entries));
 }
@@ -52,13 +70,26 @@ Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& 
   }
   auto resolved = resolve_directives(options, facts.stdin_data, *context.files);
   if (!resolved) return resolved.error();
-  auto entries = read_entries(resolved->config, *context.files);
+  auto entries = read_entries(resolved->config, context, output);
   if (!entries) return entries.error();
   facts.entries = std::move(*entries);
   auto request = make_submit(std::move(*resolved), std::move(facts));
   if (!request) return request.error();
   for (const std::string& warning : request->warnings) log::warn(warning);
   return std::move(request->message);
+}
+
+// Waits for it, and says so on a terminal.
+Result<msg::ClientReply> submit_reply(Client& client, RequestId request, size_t bytes,
+                                      const CommandContext& context, Output& output) {
+  LiveLine line(context, output);
+  while (true) {
+    auto reply = client.next_until(request, line.due());
+    if (!reply) return reply.error();
+    if (*reply) return std::move(**reply);
+    const std::string size = bytes >> 20 > 0 ? fmt::format(" of {} MiB", bytes >> 20) : "";
+    line.draw(fmt::format("Waiting for the server to accept the submit{}", size));
+  }
 }
 
 void print_submitted(JobId job, Output& output) {
@@ -88,8 +119,9 @@ int run_submit(const SubmitOptions& options, const CommandContext& context, Outp
   auto message = prepare(options, context, output);
   if (!message) return output.print_error(message.error());
   message->notices = options.wait && options.on_notify;
+  const size_t bytes = message->submit.entries ? message->submit.entries->blob.size() : 0;
   const RequestId request = client->send(std::move(*message));
-  auto reply = client->next(request);
+  auto reply = submit_reply(*client, request, bytes, context, output);
   if (!reply) return output.print_error(reply.error());
   const auto* submitted = std::get_if<msg::Submitted>(&*reply);
   if (submitted == nullptr) return output.print_error(unexpected_answer(*reply));

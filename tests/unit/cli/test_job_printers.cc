@@ -454,6 +454,7 @@ class MemoryFiles final : public LocalFiles {
     take(found->second);
     return 0;
   }
+  size_t size_of(const std::string& path) override { return contents[path].size(); }
 };
 
 struct Cat {

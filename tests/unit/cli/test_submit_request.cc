@@ -181,11 +181,18 @@ TEST_CASE("an array that makes a thousand files is warned about") {
 // ----------------------------------------------------------------------------------------------------
 
 std::vector<std::string> lines_of(const std::string& content) {
-  auto got = entries_of_lines(content);
-  REQUIRE(got);
-  std::vector<std::string> out;
-  for (size_t i = 0; i < got->size(); ++i) out.emplace_back(got->at(i));
-  return out;
+  std::vector<std::string> all;
+  for (size_t piece : {size_t{1}, size_t{2}, size_t{3}, content.size() + 1}) {
+    LineEntries lines(content.size());
+    for (size_t i = 0; i < content.size(); i += piece) lines.take(std::string_view(content).substr(i, piece));
+    auto got = lines.finish();
+    REQUIRE(got);
+    std::vector<std::string> out;
+    for (size_t i = 0; i < got->size(); ++i) out.emplace_back(got->at(i));
+    if (piece > 1) CHECK(out == all);  // however the file comes
+    all = std::move(out);
+  }
+  return all;
 }
 using Texts = std::vector<std::string>;
 
@@ -193,6 +200,7 @@ TEST_CASE("lines are split at line feeds alone") {
   CHECK(lines_of("a\nb b\n\nc") == Texts{"a", "b b", "", "c"});
   CHECK(lines_of("a\r\n\xff\n") == Texts{"a\r", "\xff"});
   CHECK(lines_of("\n") == Texts{""});
+  CHECK(lines_of("a\nb\n\n") == Texts{"a", "b", ""});
   CHECK(lines_of("").empty());
 }
 
@@ -233,6 +241,7 @@ class OneFile final : public LocalFiles {
   int read_in_pieces(const std::string&, const std::function<void(std::string_view)>&) override {
     return ENOENT;
   }
+  size_t size_of(const std::string&) override { return 0; }
 
  private:
   std::string path_;

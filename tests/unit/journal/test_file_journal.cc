@@ -547,6 +547,25 @@ TEST_CASE("a reader that has seen some events gets the others, whatever became o
                                      std::to_string(appended));
 }
 
+TEST_CASE("a journal for convenience is given up at once for what is larger than it may be") {
+  FakeDisk disk;
+  auto options = quick_options(kPath);
+  options.limit_bytes = 3'000;
+  auto opened = open_journal_on(disk, options);
+  REQUIRE(opened.ok());
+  SubmitDescription large = submit().value();
+  large.task.program.stdin_data.assign(4'000, 'x');
+  const auto submitted = std::make_shared<const SubmitDescription>(std::move(large));
+
+  REQUIRE(wait_for(*opened, opened->journal->append(
+                                {{kStart, JobSubmitted{JobId(1), JobUid(1), false, "j", {}, submitted}}})));
+
+  std::vector<std::string> notes;
+  while (notes.empty()) notes = opened->journal->take_notes();
+  CHECK(notes[0].find("it would take more than") != std::string::npos);
+  REQUIRE(wait_for(*opened, opened->journal->append({{kStart, JobClosed{JobId(1)}}})));
+}
+
 TEST_CASE(
     "a journal for convenience is given up, with a word, when it cannot be written or grows too large") {
   FakeDisk disk;

@@ -86,6 +86,40 @@ TEST_CASE("a submit of only a command is one task with the defaults") {
   CHECK_FALSE(got->ids_after_existing);
 }
 
+TEST_CASE("very many entries take their frame with them, and all else stays what it is") {
+  constexpr size_t kEntries = 300'000;
+  msg::Submit message;
+  message.name = "lines";
+  message.submit.submit_dir = "/home/ann";
+  message.submit.task.program.args = {"./a"};
+  message.submit.ids = IdArray::consecutive(0, kEntries);
+  message.submit.entries.emplace();
+  for (size_t i = 0; i < kEntries; ++i) message.submit.entries->add(std::to_string(i * i));
+  Bytes frame = encode(RequestId(3), message);
+  const char* const place = frame.data();
+
+  auto got = take_request(frame);
+
+  REQUIRE(got);
+  CHECK(got->id == RequestId(3));
+  const auto& taken = std::get<msg::Submit>(got->message);
+  CHECK(taken == message);
+  CHECK(taken.submit.entries->blob.data() == place);
+
+  message.submit.task.program.stdin_data.assign(8 << 20, 'x');  // the frame is mostly something else
+  frame = encode(RequestId(3), message);
+  const Bytes before = frame;
+  CHECK(std::get<msg::Submit>(take_request(frame)->message) == message);
+  CHECK(frame == before);
+
+  message.submit.task.program.stdin_data.clear();
+  message.submit.entries->ends.back() = 7;
+  frame = encode(RequestId(3), message);
+  const size_t size = frame.size();
+  CHECK_FALSE(take_request(frame));
+  CHECK(frame.size() == size);  // its sender is to be answered
+}
+
 TEST_CASE("a submit into an open job without ids gets ids behind the existing ones") {
   CHECK(submit({{"job", number(3)}})->ids_after_existing);
   CHECK_FALSE(submit({{"job", number(3)}, {"ids", list({number(4)})}})->ids_after_existing);

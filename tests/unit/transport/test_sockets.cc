@@ -129,6 +129,30 @@ TEST_CASE("10,000 frames each way between a server and four peers arrive whole a
   CHECK(done);
 }
 
+TEST_CASE("large frames are taken instead of copied, and stay with the sender while there is no room") {
+  constexpr size_t kFrames = 60;
+  const auto nth = [](size_t n) { return Bytes(size_t{1} << 20, char('a' + n % 26)); };
+  RealWorld world(true);
+  auto dealer = world.connect();
+  size_t sent = 0;
+  size_t received = 0;
+
+  bool done = world.until([&] {
+    for (; sent < kFrames; ++sent) {  // some before the connection is there
+      Bytes frame = nth(sent);
+      if (dealer->send_away(frame) != SendStatus::kSent) {
+        REQUIRE(frame == nth(sent));
+        break;
+      }
+      REQUIRE(frame.empty());
+    }
+    while (auto frame = world.router().receive()) REQUIRE(frame->frame == nth(received++));
+    return received == kFrames;
+  });
+
+  CHECK(done);
+}
+
 TEST_CASE("a role's key does not open the socket of the other role, and its refusal is told once") {
   RealWorld world(true);
   AccessRecord crossed = world.record();
