@@ -1,6 +1,7 @@
 """Allocation queues, with programs in the place of Slurm and PBS that really start what is submitted."""
 import json
 import re
+import shutil
 import signal
 import sqlite3
 from pathlib import Path
@@ -20,6 +21,12 @@ PROBING = ("WARN No worker resources were provided for this queue. Before the fi
 TRIED = "INFO A trial allocation was submitted successfully. It was immediately canceled to avoid wasting resources."
 
 
+def remove_trials(text):
+    """Trials that failed leave their script: in the directories that the text names."""
+    for root in set(re.findall(r"(/tmp/hq\w{6})/autoalloc", text)):
+        shutil.rmtree(root, ignore_errors=True)
+
+
 @pytest.fixture
 def site(hq):
     """An environment whose PATH has our batch systems."""
@@ -31,6 +38,7 @@ def site(hq):
     yield hq
     if hq.background and any(process.running() for process in hq.background):
         hq.command(["server", "stop"], expect_exit=None)  # cancels what runs
+    remove_trials((hq.fake / "calls").read_text() if (hq.fake / "calls").exists() else "")
 
 
 def start(site, journal=False):
@@ -112,6 +120,7 @@ def test_a_program_that_is_not_there_is_named(site):
 
     refused = site.command(["alloc", "add", "slurm", "-t", "1h", "--cpus=1"], expect_exit=1)
 
+    remove_trials(refused.stderr)
     assert "Could not submit allocation: sbatch start failed\n\nCaused by:\n    No such file or directory" in refused.stderr
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import slurm
 from hq import wait_until
+from test_alloc import remove_trials
 
 FAST = {"HQ_AUTOALLOC_REFRESH_INTERVAL_MS": "1000", "HQ_AUTOALLOC_MAX_SCHEDULE_DELAY_MS": "500",
         "HQ_AUTOALLOC_SCHEDULE_TICK_INTERVAL_MS": "200"}
@@ -44,6 +45,7 @@ def jobs(site):
 def test_workers_come_and_go_with_the_tasks(site):
     site.start_server()
     refused = site.command(["alloc", "add", "slurm", "-t", "5m", "--cpus=1", "--", "--partition=nope"], expect_exit=1)
+    remove_trials(refused.stderr)
     assert "invalid partition specified: nope" in refused.stderr
     site.command(["alloc", "add", "slurm", "-t", "5m", "--idle-timeout=2s", "-n", "one", "--cpus=1", "--", "--partition=main"])
     assert list(jobs(site).values()) == [("one-1", "CANCELLED")]
