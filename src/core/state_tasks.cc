@@ -301,6 +301,15 @@ void State::note_end(Effects& effects, WorkerId worker, const TaskEnd& end, Clas
   run.last_failed = end.task.task;
 }
 
+// After a start out of its backlog a worker may have room that was counted as taken: of a mixed backlog it
+// may have started another task than the one for which room was counted, and what waits keeps less from lower
+// priorities the more of its tasks run.
+bool State::may_leave_room(const WorkerState& holder, ClassId started) const {
+  if (ready_.priorities().size() > 1) return true;
+  return std::any_of(holder.backlog_of.begin(), holder.backlog_of.end(),
+                     [&](const auto& of) { return of.count > 0 && of.klass != started; });
+}
+
 void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
   WorkerState& holder = worker(e.worker);
   holder.last_progress = time;
@@ -323,11 +332,7 @@ void State::on(const TasksStarted& e, WallTime time, Effects& effects) {
     chunk.set_variant(row, start.variant);
     const ClassId klass = place->group->klass(place->position);
     claim(holder, klass, start.variant);
-    // Of a mixed backlog the worker may have started another task than the one for which room was counted.
-    if (was == RowState::kBacklog &&
-        std::any_of(holder.backlog_of.begin(), holder.backlog_of.end(),
-                    [&](const auto& of) { return of.count > 0 && of.klass != klass; }))
-      effects.wake_scheduler = true;
+    if (was == RowState::kBacklog && may_leave_room(holder, klass)) effects.wake_scheduler = true;
     note_in_use(holder, *place, start.variant, 1);
     ++holder.running;
     chunk.state(row) = RowState::kRunning;

@@ -186,6 +186,7 @@ class State {
   void lose_task(Job& job, const Job::Place& place, TaskId id, const WorkerLost& loss, bool may_fail,
                  Effects& effects);
   void fail_row(Job& job, const Job::Place& place, TaskId id, const Failure& failure, Effects& effects);
+  [[nodiscard]] bool may_leave_room(const WorkerState& holder, ClassId started) const;
   void note_start(Job& job, WorkerState& worker, const Job::Place& place, TaskId id, WallTime at);
   void finish_dependencies(Job& job, TaskId id, Effects& effects);
   void note_mean(TaskGroup& group, ClassId klass, float ran_s);
