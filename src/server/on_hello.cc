@@ -235,15 +235,23 @@ void Server::Impl::adopt(WorkerSession& session, const msg::Hello& hello, const 
   }
   if (!starts.empty()) record(TasksStarted{worker, std::move(starts)});
   release_unlisted(worker, hello);
-  // It may have run, and its end be lost: then nothing may run under that instance again.
-  const auto lost = in_doubt ? std::optional(LossReason::kStopped) : std::nullopt;
+  std::set<JobTask> stopped;
+  for (const msg::EndedTask& ended : hello.ended) {
+    if (ended.outcome == msg::EndedTask::Outcome::kStopped) stopped.insert({ended.job, ended.task});
+  }
+  // What has run, or may have run while its end is lost, must not run under that instance again.
+  const auto lost_as = [&](const JobTask& task) -> std::optional<LossReason> {
+    if (in_doubt) return LossReason::kStopped;
+    if (stopped.contains(task)) return LossReason::kTimeLimitReached;  // or whatever else ends the worker
+    return std::nullopt;
+  };
   std::vector<ReturnedTask> disowned;
   for (const AssignedRange& range : state.find_worker(worker)->assigned) {
     for (uint64_t id = range.ids.first; id <= range.ids.last; id += range.ids.step) {
       const JobTask task{range.job, TaskId(uint32_t(id))};
       if (listed.contains(task) || !state.assigned_row(worker, task, range.instance)) continue;
       listed.insert(task);
-      disowned.push_back({task, range.instance, lost});
+      disowned.push_back({task, range.instance, lost_as(task)});
     }
   }
   if (!disowned.empty()) record(TasksReturned{worker, std::move(disowned)});

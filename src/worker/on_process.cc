@@ -100,7 +100,8 @@ void Worker::State::on_exited(LaunchId id, const ProcessEvent& event, Now now) {
   const TaskUsage usage = usage_of(event);
   switch (launch.stopped) {
     case StopCause::kWorkerEnds:
-      return;  // lost with us: it starts anew elsewhere
+      ended_with_us.push_back(task);  // it starts anew elsewhere
+      return;
     case StopCause::kTimeLimit:
       return report_end(task, Outcome::kFailed, usage, {FailureKind::kTimeLimit, 0, ""}, now);
     case StopCause::kCancel:

@@ -128,6 +128,18 @@ std::vector<msg::Hello> Worker::State::make_hello(Now now) {
     }
   }
   for (const auto& [id, kept] : keeping) hold(kept.task, true);
+  // Our goodbye takes them back; but who only sees them missing would think that they had never run.
+  for (const Task& task : ended_with_us) {
+    page_for(0).ended.push_back({task.attempt.job_uid,
+                                 task.attempt.job,
+                                 task.attempt.task,
+                                 task.attempt.instance,
+                                 task.variant,
+                                 msg::EndedTask::Outcome::kStopped,
+                                 0,
+                                 {},
+                                 {}});
+  }
   Reports::Inventory inventory = reports.take_inventory(now.mono);
   for (msg::EndedTask& ended : inventory.ended) {
     page_for(ended.failure.text.size()).ended.push_back(std::move(ended));

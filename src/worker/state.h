@@ -185,7 +185,8 @@ struct Worker::State {
   Backlog backlog;
   Launches launches;
   std::map<LaunchId, Keeping> keeping;
-  std::vector<Keeping> told;  // no longer in `keeping`, to be reported in this turn
+  std::vector<Keeping> told;        // no longer in `keeping`, to be reported in this turn
+  std::vector<Task> ended_with_us;  // started, and stopped since this worker ends
   Reports reports;
   std::multimap<TimePoint, LaunchId> task_limits;
   std::deque<msg::Notice> notices;  // said to the server, not acknowledged

@@ -107,7 +107,8 @@ struct ReturnedTask {
   JobTask task;
   InstanceId instance;
   // A multi-node task that was ended because one of its other workers was lost, or (kStopped) one that the
-  // worker does not know after events were lost, and may have run: waits again under the next instance, or
+  // worker does not know after events were lost, and may have run, or (kTimeLimitReached) one that a worker
+  // ended with itself and then said so in a hello: waits again under the next instance, or
   // fails by the crash rules.
   std::optional<LossReason> lost = std::nullopt;
 };

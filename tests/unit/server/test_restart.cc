@@ -153,6 +153,20 @@ TEST_CASE("after a restart, inventory: what is assigned here and held is adopted
   CHECK_FALSE(lost(a.s, again));
 }
 
+TEST_CASE(
+    "after a restart, inventory: what the worker stopped, as it ends itself, waits under a new instance") {
+  Apart a;
+  a.s.restart();
+  msg::Hello hello;
+  TestWorker& again = a.again(hello);
+  hello.held = {};
+  hello.ended = {again.end_of(a.job, 2, Outcome::kStopped)};
+
+  (void)a.come_back(again, hello);
+
+  CHECK(a.s.instance(a.job, 2) == 1);
+}
+
 TEST_CASE("after a restart, inventory: what ended is recorded, and acknowledged when that is safe") {
   Apart a;
   a.s.restart();

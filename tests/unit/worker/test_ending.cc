@@ -265,3 +265,30 @@ TEST_CASE("while the server is away an idle worker ends by its own idle timeout,
     CHECK_FALSE(w.worker->finished());
   }
 }
+
+TEST_CASE("a worker that ends and says hello once more tells of the tasks that it has stopped") {
+  World w(2);
+  w.options.config.time_limit = 10s;
+  w.register_worker(true, 100s);
+  w.say(task(1).message());
+  w.say(msg::RunTasks{{slot(1, 1), slot(1, 2)}});
+  (void)w.heard<msg::Report>();
+  w.launcher.obedient = false;
+  live(w, 9950ms);
+  w.network.new_links = DealerChannel::State::kClosed;
+  w.close_link();
+  w.advance(50ms);
+  REQUIRE(w.launcher.running_tasks() == Ids{1, 2});
+  REQUIRE_FALSE(w.worker->finished());
+  w.network.new_links = DealerChannel::State::kOpen;
+  w.launcher.end(LaunchId(1), -1, 9);
+
+  for (int i = 0; i < 40 && w.network.link().from_worker.empty(); ++i) w.advance(100ms);
+  const auto hello = w.heard<msg::Hello>();
+
+  REQUIRE(hello.held.size() == 1);
+  CHECK(hello.held[0].task == TaskId(2));
+  REQUIRE(hello.ended.size() == 1);
+  CHECK(hello.ended[0].task == TaskId(1));
+  CHECK(hello.ended[0].outcome == msg::EndedTask::Outcome::kStopped);
+}
