@@ -212,12 +212,15 @@ TEST_CASE("a task's end is told when the server has confirmed its last packet") 
   REQUIRE(::write(pipe.writing.get(), "hello", 5) == 5);
   relay.start(1, std::move(pipe.reading));
   relay.spool->end(OutputId(1));
-  const OutputPacket packet = relay.packet();
-  relay.take_events();
-  CHECK(relay.told.empty());
-  CHECK(relay.kept(packet.records));
-  relay.spool->on_kept(packet.number, {});
-  relay.take_events();
+  // One packet, or one with the bytes and one with their end, if the latter was known a little later.
+  while (relay.told.empty()) {
+    const OutputPacket packet = relay.packet();
+    relay.take_events();
+    CHECK(relay.told.empty());
+    CHECK(relay.kept(packet.records));
+    relay.spool->on_kept(packet.number, {});
+    relay.take_events();
+  }
 
   CHECK(relay.told == std::map<OutputId, std::optional<std::string>>{{OutputId(1), std::nullopt}});
   CHECK_FALSE(relay.spool->has_packets());
