@@ -80,7 +80,7 @@ Result<Tagged<Variant>> decode_message(BytesView frame, Bytes* owner, size_t max
   if (map.ok() && !read_as(type, root, failure, out.message))
     return Error(std::string(what) + ".type: unknown type '" + type + "'");
   if (!map.ok()) return Error(std::move(failure.text));
-  if (failure.takes_frame != nullptr) {
+  if (owner != nullptr && failure.takes_frame != nullptr) {
     const std::string_view left = failure.left_in_frame;
     const auto before = size_t(left.data() - frame.data());
     owner->erase(0, before);
