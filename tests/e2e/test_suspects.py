@@ -1,5 +1,6 @@
 """Workers on bad nodes: they are found out, shown with the reason, and in quarantine eat no array."""
 import json
+import re
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_a_worker_that_fails_what_others_run_is_shown_with_the_reason_everywhere
     [header, row] = hq.command(["worker", "list", "--filter=suspect"]).table
     assert header == ["ID", "State", "Hostname", "Suspect since", "Reason"]
     assert row[:3] == ["2", "RUNNING", "node2"]
-    assert "tasks of job 1 failed, 0 of 30 on other workers" in row[4]
+    # How many of the 30 count depends on how long the failing ones took: only those that have outlasted them do.
+    assert re.search(r"tasks of job 1 failed, 0 of [0-9]+ on other workers", row[4])
     assert "Program terminated with exit code 3." in row[4]
 
     document = {worker["id"]: worker for worker in hq.command(["worker", "list", "--output-mode=json"]).json}
