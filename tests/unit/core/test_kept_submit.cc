@@ -27,6 +27,10 @@ void* operator new(size_t size) {
   heap_bytes += malloc_usable_size(piece) + kOfHeap;
   return piece;
 }
+// Also what the library asks for without exceptions: a sanitizer would hand out its own.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size);
+}
 void operator delete(void* piece) noexcept {
   if (piece != nullptr) heap_bytes -= malloc_usable_size(piece) + kOfHeap;
   std::free(piece);
