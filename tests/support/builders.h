@@ -83,4 +83,25 @@ inline WorkerConfig worker_config(uint32_t cpus) {
   return config;
 }
 
+// Nothing of it at its default.
+inline AllocParams full_alloc_params() {
+  AllocParams out;
+  out.manager = ManagerKind::kPbs;
+  out.max_workers_per_alloc = 4;
+  out.backlog = 2;
+  out.time_limit = 90min;
+  out.worker_time_limit = 1h;
+  out.name = "q";
+  out.max_worker_count = 17;
+  out.min_utilization = 0.5;
+  out.additional_args = {"-A", "proj"};
+  out.worker_start_cmd = "module load x";
+  out.worker_stop_cmd = "echo end";
+  out.worker_wrap_cmd = "numactl -N0";
+  out.resources = worker_config(4).resources;
+  out.worker_args = {"--cpus", "\"4\""};
+  out.idle_timeout = 5min;
+  return out;
+}
+
 }  // namespace hq::test

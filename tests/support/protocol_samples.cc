@@ -2,6 +2,7 @@
 
 #include "hq/protocol/client_codec.h"
 #include "hq/protocol/worker_codec.h"
+#include "support/builders.h"
 
 namespace hq::samples {
 
@@ -144,22 +145,8 @@ msg::WorkerDetail worker_detail() {
 }
 
 AllocParams alloc_params() {
-  AllocParams out;
-  out.manager = ManagerKind::kPbs;
-  out.max_workers_per_alloc = 4;
-  out.backlog = 2;
-  out.time_limit = 90min;
-  out.worker_time_limit = 1h;
-  out.name = "q";
-  out.max_worker_count = 17;
-  out.min_utilization = 0.5;
-  out.additional_args = {"-A", "proj"};
-  out.worker_start_cmd = "module load x";
-  out.worker_stop_cmd = "echo end";
-  out.worker_wrap_cmd = "numactl -N0";
+  AllocParams out = test::full_alloc_params();
   out.resources = config().resources;
-  out.worker_args = {"--cpus", "\"4\""};
-  out.idle_timeout = 5min;
   return out;
 }
 

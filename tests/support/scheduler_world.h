@@ -219,4 +219,12 @@ class Cluster {
   std::map<WorkerId, std::map<std::pair<int32_t, JobTask>, std::pair<ClassId, InstanceId>>> backlog_;
 };
 
+// Endless tasks of one cpu whose ends are out of step, so that no worker is ever empty by chance.
+inline void add_endless_stream(Cluster& c, uint32_t cpus) {
+  c.check = false;  // walks all tasks
+  for (uint32_t i = 0; i < cpus; ++i) c.add_job({variant({{"cpus", 1}})}, 1, 0.1 + 0.07 * i);
+  c.add_job({variant({{"cpus", 1}})}, 100'000, 1);
+  c.run(2s);
+}
+
 }  // namespace hq::test

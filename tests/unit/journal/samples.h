@@ -12,27 +12,6 @@ namespace hq::test {
 
 inline constexpr WallTime kStart{1'700'000'000'123'456'789};
 
-// Nothing of it at its default.
-inline AllocParams alloc_params() {
-  AllocParams params;
-  params.manager = ManagerKind::kPbs;
-  params.max_workers_per_alloc = 4;
-  params.backlog = 2;
-  params.time_limit = 90min;
-  params.worker_time_limit = 1h;
-  params.name = "q";
-  params.max_worker_count = 17;
-  params.min_utilization = 0.5;
-  params.additional_args = {"-A", "proj"};
-  params.worker_start_cmd = "a";
-  params.worker_stop_cmd = "b";
-  params.worker_wrap_cmd = "c";
-  params.resources = worker_config(4).resources;
-  params.worker_args = {"--cpus", "\"4\""};
-  params.idle_timeout = 5min;
-  return params;
-}
-
 // One event of every kind, with nothing at its default.
 inline std::vector<Event> one_of_each() {
   TaskEnd failed;
@@ -81,7 +60,7 @@ inline std::vector<Event> one_of_each() {
       TasksReclaimed{WorkerId(5), WorkerId(2), {{JobId(3), {7, 7, 1}, InstanceId(3), 0, true, {}}}},
       TasksStarted{WorkerId(2), {{{JobId(3), TaskId(9)}, InstanceId(1), 1, kStart - 5ms}}},
       TasksEnded{WorkerId(2), {failed, finished}},
-      AllocQueueCreated{AllocQueueId(3), std::make_shared<const AllocParams>(alloc_params())},
+      AllocQueueCreated{AllocQueueId(3), std::make_shared<const AllocParams>(full_alloc_params())},
       AllocQueueRemoved{AllocQueueId(3)},
       AllocQueuePaused{AllocQueueId(3), true},
       AllocQueueResumed{AllocQueueId(3)},

@@ -326,7 +326,7 @@ TEST_CASE("a shorter journal has the queues of allocations that are there, and t
     auto opened = open_journal_on(disk, quick_options(kPath));
     REQUIRE(opened.ok());
     const auto record = [](Event event) { return Record{kStart, std::move(event)}; };
-    const auto params = std::make_shared<const AllocParams>(alloc_params());
+    const auto params = std::make_shared<const AllocParams>(full_alloc_params());
     REQUIRE(wait_for(
         *opened,
         opened->journal->append({
