@@ -11,6 +11,8 @@
 #include <mutex>
 #include <optional>
 
+#include "hq/base/text_parts.h"
+
 namespace hq::log {
 namespace {
 
@@ -35,13 +37,6 @@ State& state() {
 constexpr std::array<std::string_view, 5> kNames = {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"};
 constexpr std::array<std::string_view, 5> kColors = {"\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[34m",
                                                      "\x1b[36m"};
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
 
 std::optional<int> parse_level(std::string_view text) {
   std::string upper(text);
@@ -75,7 +70,7 @@ void warn_invalid(std::string_view spec) {
 // One item of the filter: LEVEL, TARGET or TARGET=LEVEL. Returns the limit it asks for, if any.
 std::optional<int> parse_item(std::string_view item) {
   size_t equals = item.find('=');
-  std::string_view target = trimmed(item.substr(0, equals));
+  std::string_view target = trim(item.substr(0, equals));
   if (equals == item.npos) {
     if (auto level = parse_level(target)) return level;
     return concerns_us(target) ? std::optional(kMostVerbose) : std::nullopt;
@@ -85,7 +80,7 @@ std::optional<int> parse_item(std::string_view item) {
     warn_invalid(item);
     return std::nullopt;
   }
-  text = trimmed(text);
+  text = trim(text);
   auto level = text.empty() ? std::optional(kMostVerbose) : parse_level(text);
   if (!level) {
     warn_invalid(text);
@@ -103,7 +98,7 @@ int parse_filter(std::string_view spec, int fallback) {
   std::optional<int> limit;
   while (!directives.empty()) {
     size_t comma = directives.find(',');
-    std::string_view item = trimmed(directives.substr(0, comma));
+    std::string_view item = trim(directives.substr(0, comma));
     directives.remove_prefix(comma == directives.npos ? directives.size() : comma + 1);
     if (item.empty()) continue;
     if (auto wanted = parse_item(item)) limit = std::max(limit.value_or(kOff), *wanted);

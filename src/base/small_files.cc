@@ -20,6 +20,12 @@ Result<void> write_all(int fd, BytesView bytes) {
   return {};
 }
 
+Result<void> write_text(const std::string& path, std::string_view text, mode_t rights) {
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, rights));
+  if (!file.valid()) return os_error(errno);
+  return write_all(file.get(), text);
+}
+
 Result<std::string> read_text(const std::string& path, size_t most) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd.valid()) return os_error(errno);

@@ -1,20 +1,11 @@
 #include "hq/batch/batch_threads.h"
 
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <condition_variable>
-#include <deque>
 #include <filesystem>
-#include <mutex>
-#include <thread>
 
 #include "batch/calls.h"
-#include "hq/base/signals_blocked.h"
+#include "hq/base/answer_threads.h"
 #include "hq/base/small_files.h"
-#include "hq/base/unique_fd.h"
+#include "hq/base/text_parts.h"
 
 namespace hq {
 
@@ -23,12 +14,6 @@ namespace {
 constexpr size_t kMostThreads = 8;
 constexpr Duration kCommandLimit = 30s;
 constexpr size_t kMostIdBytes = 4096;
-
-Result<void> write_file(const std::string& path, const std::string& text) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file.valid()) return os_error(errno);
-  return write_all(file.get(), text);
-}
 
 RunBatchCommand runner(const std::string& directory = {}) {
   return [directory](const std::vector<std::string>& argv) {
@@ -43,7 +28,7 @@ void submit(const BatchSubmit& request, BatchAnswer& answer) {
   std::filesystem::create_directories(request.directory, failed);
   const std::string script = request.directory + "/hq-submit.sh";
   if (!failed) {
-    if (auto written = write_file(script, request.script); !written) {
+    if (auto written = write_text(script, request.script, 0666); !written) {
       answer.failure = {"Cannot write '" + script + "'", written.error().message};
       return;
     }
@@ -61,7 +46,7 @@ void submit(const BatchSubmit& request, BatchAnswer& answer) {
   }
   answer.id = *id;
   // Without the file a crash of the server at this very moment would lose the allocation; nothing else would.
-  (void)write_file(request.directory + "/jobid", *id);
+  (void)write_text(request.directory + "/jobid", *id, 0666);
 }
 
 void cancel(const BatchCancel& request, BatchAnswer& answer) {
@@ -79,7 +64,7 @@ struct Answering {
   }
   void operator()(const BatchRecall& request) const {
     auto text = read_text(request.directory + "/jobid", kMostIdBytes);
-    if (text) answer.id = trimmed_text(*text);
+    if (text) answer.id = trim(*text);
   }
   void operator()(const BatchDiscard& request) const {
     std::error_code ignored;  // what can't be removed stays
@@ -106,75 +91,17 @@ struct Answering {
   }
 };
 
-// Shared with the threads; outlives the owner if one of them hangs.
-struct BatchRoom {
-  explicit BatchRoom(UniqueFd descriptor) : fd(std::move(descriptor)) {}
-  const UniqueFd fd;
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::deque<std::pair<BatchId, BatchRequest>> requests;
-  std::deque<BatchAnswer> answers;
-  size_t threads = 0;
-  size_t idle = 0;
-  bool closed = false;
-
-  void work() {
-    std::unique_lock lock(mutex);
-    while (true) {
-      ++idle;
-      wake.wait(lock, [&] { return closed || !requests.empty(); });
-      --idle;
-      if (requests.empty()) return;
-      const auto [id, request] = std::move(requests.front());
-      requests.pop_front();
-      lock.unlock();
-      BatchAnswer answer = answer_batch_request(id, request);
-      lock.lock();
-      answers.push_back(std::move(answer));
-      const uint64_t one = 1;
-      [[maybe_unused]] ssize_t put = ::write(fd.get(), &one, sizeof one);
-    }
-  }
-};
+using Asked = std::pair<BatchId, BatchRequest>;
 
 class PooledBatch final : public BatchThreads {
  public:
-  explicit PooledBatch(std::shared_ptr<BatchRoom> room) : room_(std::move(room)) {}
-  PooledBatch(const PooledBatch&) = delete;
-  PooledBatch& operator=(const PooledBatch&) = delete;
-  ~PooledBatch() override {
-    std::lock_guard lock(room_->mutex);
-    room_->closed = true;
-    room_->requests.clear();
-    room_->wake.notify_all();
-  }
-  void ask(BatchId id, BatchRequest request) override {
-    std::lock_guard lock(room_->mutex);
-    room_->requests.emplace_back(id, std::move(request));
-    if (room_->idle < room_->requests.size() && room_->threads < kMostThreads) add_thread();
-    room_->wake.notify_one();
-  }
-  std::optional<BatchAnswer> next_answer() override {
-    std::lock_guard lock(room_->mutex);
-    if (room_->answers.empty()) return std::nullopt;
-    BatchAnswer answer = std::move(room_->answers.front());
-    room_->answers.pop_front();
-    uint64_t number = 0;
-    if (room_->answers.empty()) [[maybe_unused]]
-      ssize_t got = ::read(room_->fd.get(), &number, sizeof number);
-    return answer;
-  }
-  [[nodiscard]] int event_fd() const override { return room_->fd.get(); }
+  explicit PooledBatch(AnswerThreads<Asked, BatchAnswer> threads) : threads_(std::move(threads)) {}
+  void ask(BatchId id, BatchRequest request) override { threads_.ask({id, std::move(request)}); }
+  std::optional<BatchAnswer> next_answer() override { return threads_.next_answer(); }
+  [[nodiscard]] int event_fd() const override { return threads_.event_fd(); }
 
  private:
-  void add_thread() {
-    ++room_->threads;
-    // Signals are for the thread that decides.
-    const SignalsBlocked blocked;
-    std::thread([room = room_] { room->work(); }).detach();
-  }
-
-  const std::shared_ptr<BatchRoom> room_;
+  AnswerThreads<Asked, BatchAnswer> threads_;
 };
 
 }  // namespace
@@ -187,10 +114,10 @@ BatchAnswer answer_batch_request(BatchId id, const BatchRequest& request) {
 }
 
 Result<std::unique_ptr<BatchThreads>> make_batch_threads() {
-  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd.valid()) return os_error(errno).with_context("Cannot watch the commands of batch systems");
-  return std::unique_ptr<BatchThreads>(
-      std::make_unique<PooledBatch>(std::make_shared<BatchRoom>(std::move(fd))));
+  auto threads = AnswerThreads<Asked, BatchAnswer>::make(
+      [](const Asked& asked) { return answer_batch_request(asked.first, asked.second); }, kMostThreads);
+  if (!threads) return std::move(threads.error()).with_context("Cannot watch the commands of batch systems");
+  return std::unique_ptr<BatchThreads>(std::make_unique<PooledBatch>(*std::move(threads)));
 }
 
 }  // namespace hq

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "hq/base/assert.h"
+#include "hq/base/text_parts.h"
 
 namespace hq {
 
@@ -42,27 +43,19 @@ const BatchCalls& batch_calls(ManagerKind manager) {
   return manager == ManagerKind::kPbs ? pbs : slurm;
 }
 
-std::string_view trimmed_text(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
 std::optional<BatchFailure> failure_of(const std::string& program, const Result<CommandOutput>& output) {
   if (!output) return BatchFailure{program + " start failed", output.error().message};
   if (output->succeeded()) return std::nullopt;
   const std::string how = output->signal != 0 ? fmt::format("Signal: {}", output->signal)
                                               : fmt::format("Exit code: {}", output->exit_code);
-  return BatchFailure{
-      program + " execution failed",
-      fmt::format("{}\nStderr: {}\nStdout: {}", how, trimmed_text(output->err), trimmed_text(output->out))};
+  return BatchFailure{program + " execution failed",
+                      fmt::format("{}\nStderr: {}\nStdout: {}", how, trim(output->err), trim(output->out))};
 }
 
 std::string said(const Result<CommandOutput>& output) {
   if (!output) return output.error().message;
-  std::string_view text = trimmed_text(output->err);
-  if (text.empty()) text = trimmed_text(output->out);
+  std::string_view text = trim(output->err);
+  if (text.empty()) text = trim(output->out);
   if (text.empty()) return fmt::format("exit code {}", output->exit_code);
   return std::string(text.substr(0, text.find('\n')));
 }
@@ -79,14 +72,10 @@ std::optional<WallTime> local_time(const std::string& text, const char* format) 
 
 std::string batch_failure_line(const BatchFailure& failure) {
   std::string line = failure.headline;
-  std::string_view rest = failure.details;
-  while (!rest.empty()) {
-    const std::string_view part = trimmed_text(rest.substr(0, rest.find('\n')));
-    rest.remove_prefix(
-        std::min(rest.size(), rest.find('\n') == std::string_view::npos ? rest.size() : rest.find('\n') + 1));
-    if (!part.empty() && part != "Stdout:" && part != "Stderr:") {
-      line += fmt::format("{}{}", line == failure.headline ? ": " : "; ", part);
-    }
+  for (const std::string_view details : split(failure.details, '\n')) {
+    const std::string_view part = trim(details);
+    if (part.empty() || part == "Stdout:" || part == "Stderr:") continue;
+    line += fmt::format("{}{}", line == failure.headline ? ": " : "; ", part);
   }
   for (const Meaning& meaning : kMeanings) {
     if (line.find(meaning.words) != std::string::npos) return fmt::format("{} ({})", line, meaning.text);

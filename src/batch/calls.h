@@ -43,7 +43,6 @@ struct BatchCalls {
                                                      const Result<CommandOutput>& output);
 // What a command said, in one line.
 [[nodiscard]] std::string said(const Result<CommandOutput>& output);
-[[nodiscard]] std::string_view trimmed_text(std::string_view text);
 // A moment in the zone of the machine, by a format of strptime.
 [[nodiscard]] std::optional<WallTime> local_time(const std::string& text, const char* format);
 

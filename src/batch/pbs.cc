@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "batch/calls.h"
+#include "hq/base/text_parts.h"
 #include "hq/os/json_scan.h"
 
 namespace hq {
@@ -86,7 +87,7 @@ bool same_job(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string> qsub_id(std::string_view output) {
-  const std::string_view id = trimmed_text(output);
+  const std::string_view id = trim(output);
   if (id.empty()) return std::nullopt;
   return std::string(id);
 }

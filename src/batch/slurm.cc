@@ -6,6 +6,7 @@
 #include <array>
 
 #include "batch/calls.h"
+#include "hq/base/text_parts.h"
 
 namespace hq {
 
@@ -33,16 +34,6 @@ constexpr auto kWords = std::to_array<Word>({
 
 bool is_id(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-std::vector<std::string_view> parts_of(std::string_view text, char at) {
-  std::vector<std::string_view> out;
-  while (true) {
-    const size_t end = text.find(at);
-    out.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return out;
-    text.remove_prefix(end + 1);
-  }
 }
 
 std::optional<WallTime> moment(std::string_view text) {
@@ -118,18 +109,18 @@ void ask_accounting(const std::vector<std::string>& gone, const RunBatchCommand&
 std::optional<std::string> sbatch_id(std::string_view output) {
   constexpr std::string_view kBegin = "submitted batch job";
   constexpr size_t kIdAt = 3;
-  for (const std::string_view line : parts_of(output, '\n')) {
-    const std::string_view text = trimmed_text(line);
+  for (const std::string_view line : split(output, '\n')) {
+    const std::string_view text = trim(line);
     const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? char(a - 'A' + 'a') : a) == b; };
     if (text.size() < kBegin.size() ||
         !std::equal(kBegin.begin(), kBegin.end(), text.begin(), [&](char b, char a) { return same(a, b); }))
       continue;
-    const auto words = parts_of(text, ' ');
-    if (words.size() > kIdAt && !words[kIdAt].empty()) return std::string(words[kIdAt]);
+    const auto parts = split(text, ' ');
+    if (parts.size() > kIdAt && !parts[kIdAt].empty()) return std::string(parts[kIdAt]);
   }
   // With --parsable: "12" or "12;cluster".
-  for (const std::string_view line : parts_of(output, '\n')) {
-    const std::string_view text = trimmed_text(line);
+  for (const std::string_view line : split(output, '\n')) {
+    const std::string_view text = trim(line);
     if (const std::string_view id = text.substr(0, text.find(';')); is_id(id)) return std::string(id);
   }
   return std::nullopt;
@@ -137,9 +128,9 @@ std::optional<std::string> sbatch_id(std::string_view output) {
 
 BatchStatus scontrol_status(std::string_view output) {
   std::map<std::string_view, std::string_view> fields;
-  for (const std::string_view line : parts_of(output, '\n')) {
-    for (const std::string_view item : parts_of(line, ' ')) {
-      const auto parts = parts_of(item, '=');
+  for (const std::string_view line : split(output, '\n')) {
+    for (const std::string_view item : split(line, ' ')) {
+      const auto parts = split(item, '=');
       if (parts.size() > 1) fields.emplace(parts[0], parts[1]);
     }
   }
@@ -150,8 +141,8 @@ BatchStatus scontrol_status(std::string_view output) {
 
 BatchStatuses slurm_table(std::string_view output) {
   BatchStatuses out;
-  for (const std::string_view line : parts_of(output, '\n')) {
-    const auto columns = parts_of(trimmed_text(line), '|');
+  for (const std::string_view line : split(output, '\n')) {
+    const auto columns = split(trim(line), '|');
     if (columns.size() < 4) continue;
     const std::string id(columns[0].substr(0, columns[0].find_first_of("_+[.")));
     const BatchStatus status = status_of(columns[1], columns[2], columns[3]);

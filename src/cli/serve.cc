@@ -136,10 +136,8 @@ Result<BoundRouter> bind(Transport& transport, AccessRecord& access, Role role, 
   return bound;
 }
 
-Result<void> write_whole_file(const std::string& path, const std::string& text) {
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file.valid()) return os_error(errno);
-  return write_all(file.get(), text);
+Result<void> write_private_file(const std::string& path, const std::string& text) {
+  return write_text(path, text, 0600);
 }
 
 // SIGTERM, SIGHUP and the like are no orderly end: everything stays as it is, and we die as the sender meant
@@ -223,7 +221,7 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   auto batch = make_batch_threads();
   if (!batch) return batch.error();
   Server server(server_options,
-                {*clients->channel, *workers->channel, journal->journal(), random, write_whole_file, **logs,
+                {*clients->channel, *workers->channel, journal->journal(), random, write_private_file, **logs,
                  **peeker, **batch},
                 clock.now(), journal->take_state());
   print_server_info(server_options.info, dir.path, output);

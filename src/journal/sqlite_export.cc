@@ -1,6 +1,8 @@
 #include "hq/journal/sqlite_export.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -8,6 +10,8 @@
 #include <concepts>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "hq/base/unique_fd.h"
 #include "hq/core/text/failure_text.h"
@@ -92,11 +96,11 @@ class Insert {
     sqlite3_bind_double(statement_, ++column_, v);
     return *this;
   }
-  Insert& add(const std::string& v) {
+  Insert& add(std::string_view v) {
     sqlite3_bind_text(statement_, ++column_, v.data(), int(v.size()), SQLITE_TRANSIENT);
     return *this;
   }
-  Insert& add(const char* v) { return v == nullptr ? null() : add(std::string(v)); }
+  Insert& add(const char* v) { return v == nullptr ? null() : add(std::string_view(v)); }
   Insert& null() {
     sqlite3_bind_null(statement_, ++column_);
     return *this;
@@ -189,26 +193,6 @@ bool add_workers(sqlite3* db, const State& state) {
   return !workers.failed();
 }
 
-const char* state_name(AllocationState state) {
-  switch (state) {
-    case AllocationState::kQueued:
-      return "queued";
-    case AllocationState::kRunning:
-      return "running";
-    case AllocationState::kFinished:
-      return "finished";
-    case AllocationState::kFailed:
-      break;
-  }
-  return "failed";
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
 bool add_allocations(sqlite3* db, const State& state) {
   Insert queues(db, "INSERT INTO allocation_queue VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
   Insert allocations(db, "INSERT INTO allocation VALUES (?,?,?,?,?,?,?,?,?,?)");
@@ -217,10 +201,10 @@ bool add_allocations(sqlite3* db, const State& state) {
     queues.add(id.value).add(params.name).add(manager_name(params.manager));
     queues.add(queue.paused ? "paused" : "active").add(params.backlog).add(params.max_workers_per_alloc);
     queues.add(params.max_worker_count).add(std::chrono::duration<double>(params.time_limit).count());
-    queues.add(joined(params.additional_args)).add(queue.failures.submissions);
+    queues.add(fmt::format("{}", fmt::join(params.additional_args, " "))).add(queue.failures.submissions);
     queues.add(queue.failures.allocations).add(queue.failures.last).row();
     for (const auto& [number, allocation] : queue.allocations) {
-      allocations.add(id.value).add(number).add(allocation.id).add(state_name(allocation.state));
+      allocations.add(id.value).add(number).add(allocation.id).add(name_of(allocation.state));
       allocations.add(allocation.workers).add(allocation.directory).add(seconds(allocation.queued));
       allocation.started ? allocations.add(seconds(*allocation.started)) : allocations.null();
       allocation.ended ? allocations.add(seconds(*allocation.ended)) : allocations.null();

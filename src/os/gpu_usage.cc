@@ -3,9 +3,9 @@
 
 #include <map>
 
+#include "hq/base/text_parts.h"
 #include "hq/os/hardware_overview.h"
 #include "hq/os/json_scan.h"
-#include "os/parse.h"
 
 namespace hq {
 namespace {

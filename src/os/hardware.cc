@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "hq/base/text_parts.h"
 #include "os/hardware_files.h"
-#include "os/parse.h"
 
 namespace hq {
 namespace {

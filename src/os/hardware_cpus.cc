@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "hq/base/text_parts.h"
 #include "hq/os/hardware.h"
 #include "os/hardware_files.h"
-#include "os/parse.h"
 
 namespace hq {
 namespace {

@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "hq/base/small_files.h"
+#include "hq/base/text_parts.h"
 #include "hq/base/unique_fd.h"
-#include "os/parse.h"
 
 namespace hq {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <set>
 
+#include "hq/base/text_parts.h"
 #include "hq/os/hardware.h"
 #include "os/hardware_files.h"
-#include "os/parse.h"
 
 namespace hq {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "hq/base/text_parts.h"
 #include "hq/os/command.h"
 #include "os/hardware_files.h"
 #include "os/meminfo.h"
-#include "os/parse.h"
 
 namespace hq {
 

@@ -1,6 +1,6 @@
 #include "hq/os/json_scan.h"
 
-#include "os/parse.h"
+#include "hq/base/text_parts.h"
 
 namespace hq {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "hq/base/text_parts.h"
 #include "hq/os/command.h"
-#include "os/parse.h"
 
 extern char** environ;
 

@@ -3,9 +3,9 @@
 
 #include <set>
 
+#include "hq/base/text_parts.h"
 #include "hq/os/json_scan.h"
 #include "hq/os/manager.h"
-#include "os/parse.h"
 
 namespace hq {
 namespace {

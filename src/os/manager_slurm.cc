@@ -2,8 +2,8 @@
 // array's last task names the whole array, hence several jobs may be printed.
 #include <fmt/format.h>
 
+#include "hq/base/text_parts.h"
 #include "hq/os/manager.h"
-#include "os/parse.h"
 
 namespace hq {
 namespace {

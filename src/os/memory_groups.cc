@@ -9,9 +9,9 @@
 #include <cerrno>
 
 #include "hq/base/small_files.h"
+#include "hq/base/text_parts.h"
 #include "hq/os/launcher.h"
 #include "os/hardware_files.h"
-#include "os/parse.h"
 
 namespace hq {
 
@@ -22,9 +22,7 @@ constexpr size_t kMostKept = 256;
 constexpr std::string_view kController = "memory";
 
 Result<void> put(const std::string& path, std::string_view text) {
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!file.valid()) return os_error(errno);
-  return write_all(file.get(), text);
+  return write_text(path, text, 0600);
 }
 
 // The system administrator may write everywhere, so that says nothing: systemd marks what it hands over.

@@ -48,8 +48,7 @@ inline constexpr std::array<std::string_view, 3> kEnumNames<msg::ItemResult::Out
                                                                                       "already-ended"};
 
 template <>
-inline constexpr std::array<std::string_view, 4> kEnumNames<AllocationState>{"queued", "running", "finished",
-                                                                             "failed"};
+inline constexpr auto kEnumNames<AllocationState> = kAllocationStateNames;
 template <>
 inline constexpr std::array<std::string_view, 4> kEnumNames<AllocationEndKind>{"normal", "unexpected",
                                                                                "unknown", "canceled"};

@@ -1,19 +1,13 @@
 #include "hq/stream/output_peek.h"
-#include "hq/base/signals_blocked.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <thread>
 
+#include "hq/base/answer_threads.h"
 #include "hq/base/unique_fd.h"
 #include "hq/stream/catalog.h"
 #include "stream/file_bytes.h"
@@ -121,84 +115,26 @@ struct Look {
   PeekRange range;
 };
 
-// Shared with the threads; outlives the peeker if one of them hangs.
-struct PeekRoom {
-  explicit PeekRoom(UniqueFd descriptor) : fd(std::move(descriptor)) {}
-  const UniqueFd fd;
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::deque<Look> looks;
-  std::deque<Peeked> done;
-  size_t threads = 0;
-  size_t idle = 0;
-  bool closed = false;
-
-  void work() {
-    std::unique_lock lock(mutex);
-    while (true) {
-      ++idle;
-      wake.wait(lock, [&] { return closed || !looks.empty(); });
-      --idle;
-      if (looks.empty()) return;
-      const Look look = std::move(looks.front());
-      looks.pop_front();
-      lock.unlock();
-      Peeked peeked = peek_now(look.id, look.target, look.range);
-      lock.lock();
-      done.push_back(std::move(peeked));
-      const uint64_t one = 1;
-      [[maybe_unused]] ssize_t put = ::write(fd.get(), &one, sizeof one);
-    }
-  }
-};
-
 class ThreadedPeeker final : public OutputPeeker {
  public:
-  explicit ThreadedPeeker(std::shared_ptr<PeekRoom> room) : room_(std::move(room)) {}
-  ThreadedPeeker(const ThreadedPeeker&) = delete;
-  ThreadedPeeker& operator=(const ThreadedPeeker&) = delete;
-  ~ThreadedPeeker() override {
-    std::lock_guard lock(room_->mutex);
-    room_->closed = true;
-    room_->looks.clear();
-    room_->wake.notify_all();
-  }
+  explicit ThreadedPeeker(AnswerThreads<Look, Peeked> threads) : threads_(std::move(threads)) {}
   void look(PeekId id, const PeekTarget& target, const PeekRange& range) override {
-    std::lock_guard lock(room_->mutex);
-    room_->looks.push_back({id, target, range});
-    if (room_->idle < room_->looks.size() && room_->threads < kMostThreads) add_thread();
-    room_->wake.notify_one();
+    threads_.ask({id, target, range});
   }
-  std::optional<Peeked> next_peeked() override {
-    std::lock_guard lock(room_->mutex);
-    if (room_->done.empty()) return std::nullopt;
-    Peeked peeked = std::move(room_->done.front());
-    room_->done.pop_front();
-    uint64_t number = 0;
-    if (room_->done.empty()) [[maybe_unused]]
-      ssize_t got = ::read(room_->fd.get(), &number, sizeof number);
-    return peeked;
-  }
-  [[nodiscard]] int event_fd() const override { return room_->fd.get(); }
+  std::optional<Peeked> next_peeked() override { return threads_.next_answer(); }
+  [[nodiscard]] int event_fd() const override { return threads_.event_fd(); }
 
  private:
-  void add_thread() {
-    ++room_->threads;
-    // Signals are for the thread that decides.
-    const SignalsBlocked blocked;
-    std::thread([room = room_] { room->work(); }).detach();
-  }
-
-  const std::shared_ptr<PeekRoom> room_;
+  AnswerThreads<Look, Peeked> threads_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<OutputPeeker>> make_output_peeker() {
-  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd.valid()) return os_error(errno).with_context("Cannot watch the output that is looked at");
-  return std::unique_ptr<OutputPeeker>(
-      std::make_unique<ThreadedPeeker>(std::make_shared<PeekRoom>(std::move(fd))));
+  auto threads = AnswerThreads<Look, Peeked>::make(
+      [](const Look& look) { return peek_now(look.id, look.target, look.range); }, kMostThreads);
+  if (!threads) return std::move(threads.error()).with_context("Cannot watch the output that is looked at");
+  return std::unique_ptr<OutputPeeker>(std::make_unique<ThreadedPeeker>(*std::move(threads)));
 }
 
 }  // namespace hq

@@ -7,12 +7,15 @@
 // through its directory.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hq/base/clock.h"
@@ -22,6 +25,12 @@
 namespace hq {
 
 enum class AllocationState : uint8_t { kQueued, kRunning, kFinished, kFailed };
+// As protocol, JSON and tables name it.
+inline constexpr std::array<std::string_view, 4> kAllocationStateNames{"queued", "running", "finished",
+                                                                       "failed"};
+[[nodiscard]] constexpr std::string_view name_of(AllocationState state) {
+  return kAllocationStateNames[size_t(state)];
+}
 
 struct Allocation {
   AllocQueueId queue;

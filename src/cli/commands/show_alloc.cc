@@ -51,20 +51,6 @@ void write_queue(JsonWriter& json, const msg::AllocQueueInfo& queue) {
   json.end_object();
 }
 
-std::string_view state_word(AllocationState state) {
-  switch (state) {
-    case AllocationState::kQueued:
-      return "queued";
-    case AllocationState::kRunning:
-      return "running";
-    case AllocationState::kFinished:
-      return "finished";
-    case AllocationState::kFailed:
-      break;
-  }
-  return "failed";
-}
-
 std::string upper(std::string_view word) {
   std::string out(word);
   for (char& c : out) c = char(c - 'a' + 'A');
@@ -103,7 +89,7 @@ void write_allocation(JsonWriter& json, const msg::AllocationInfo& allocation) {
   json.member("id", allocation.id);
   json.member("queued_at", rfc3339_text(allocation.queued));
   write_moment(json, "started_at", allocation.started, times);
-  json.member("status", state_word(allocation.state));
+  json.member("status", name_of(allocation.state));
   json.member("target_worker_count", allocation.workers);
   json.member("workdir", allocation.directory);
   json.end_object();
@@ -149,7 +135,7 @@ void print_allocations(std::vector<msg::AllocationInfo> allocations, std::option
   Table table = Table::horizontal(
       {"ID", "State", "Working directory", "Worker count", "Queue time", "Start time", "Finish time"});
   for (const msg::AllocationInfo& allocation : allocations) {
-    table.add_row({allocation.id, upper(state_word(allocation.state)), allocation.directory,
+    table.add_row({allocation.id, upper(name_of(allocation.state)), allocation.directory,
                    std::to_string(allocation.workers), local_text(allocation.queued),
                    moment(allocation.started), moment(allocation.ended)});
   }

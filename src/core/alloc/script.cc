@@ -1,5 +1,8 @@
 #include "hq/core/alloc_script.h"
 
+#include <fmt/format.h>
+
+#include "hq/base/text_parts.h"
 #include "hq/core/text/duration_text.h"
 
 namespace hq {
@@ -8,21 +11,10 @@ namespace {
 
 constexpr Duration kIdleTimeout = 5min;
 
-std::string padded(uint64_t n, size_t width) {
-  const std::string text = std::to_string(n);
-  return text.size() < width ? std::string(width - text.size(), '0') + text : text;
-}
-
 // "HH:MM:SS"; hours may exceed 24.
 std::string walltime_text(Duration time) {
   const auto seconds = uint64_t(time / 1s);
-  return padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" + padded(seconds % 60, 2);
-}
-
-std::string trimmed(const std::string& text) {
-  const char* blanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(blanks);
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(blanks) - first + 1);
+  return fmt::format("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
 // As one word of a shell.
@@ -77,14 +69,14 @@ std::string pbs_script(const AllocSite& site, const AllocScriptInput& input) {
 std::string allocation_directory(const std::string& server_dir, AllocQueueId queue, const AllocParams& params,
                                  uint32_t number) {
   const std::string name = params.name ? "-" + *params.name : "";
-  return server_dir + "/autoalloc/" + queue.text() + name + "/" + padded(number, 3);
+  return fmt::format("{}/autoalloc/{}{}/{:03}", server_dir, queue.value, name, number);
 }
 
 std::string allocation_worker_command(const AllocSite& site, const AllocParams& params) {
   std::string command;
   if (params.worker_start_cmd) command += *params.worker_start_cmd + " && ";
   if (site.rust_log) command += "RUST_LOG=" + *site.rust_log + " ";
-  if (params.worker_wrap_cmd) command += trimmed(*params.worker_wrap_cmd) + " ";
+  if (params.worker_wrap_cmd) command.append(trim(*params.worker_wrap_cmd)) += " ";
   command += site.program + " worker start --idle-timeout \"" +
              duration_text(params.idle_timeout.value_or(kIdleTimeout)) + "\" --manager \"" +
              (params.manager == ManagerKind::kPbs ? "pbs" : "slurm") + "\" --server-dir \"" +

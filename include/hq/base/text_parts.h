@@ -1,4 +1,4 @@
-// Small readers shared by the parsers of this layer.
+// Taking plain texts apart: what other programs print and the kernel's files.
 #pragma once
 
 #include <algorithm>
