@@ -97,6 +97,9 @@ class Scheduler {
   [[nodiscard]] std::optional<Reservation> reservation(WorkerId worker) const;
   // The priority of the multi-node tasks for which the last pass kept this worker from lower ones.
   [[nodiscard]] std::optional<int32_t> drains_for(WorkerId worker) const;
+  // What this worker has free gets nothing of this priority and below until the next task ends: so the last
+  // pass found out, because all is done sooner then.
+  [[nodiscard]] std::optional<int32_t> left_idle(WorkerId worker) const;
 
   struct Waiting {  // a class that could run and is passed by others
     WallTime since;
@@ -104,8 +107,15 @@ class Scheduler {
   };
   // The order in which the rest of a workload is done soonest, as last found.
   struct AheadFound {
-    std::vector<std::pair<ClassId, uint8_t>> turns;  // with variants
+    struct Turn {
+      ClassId klass;
+      uint8_t variant = 0;
+      bool patient = false;
+      std::optional<WorkerId> worker;  // that a patient one waits for
+    };
+    std::vector<Turn> turns;
     bool tightest = false;
+    std::optional<WallTime> idles_since;  // every pass since then has left something idle for it
   };
   using WaitKey = std::pair<int32_t, ClassId>;
   using WaitingClasses = std::map<WaitKey, Waiting>;
@@ -116,6 +126,7 @@ class Scheduler {
   WaitingClasses waiting_;
   std::map<WorkerId, Reservation> kept_;
   std::map<WorkerId, int32_t> draining_;
+  std::map<WorkerId, int32_t> left_idle_;
   struct EndedWait {
     Waiting wait;
     WallTime at;

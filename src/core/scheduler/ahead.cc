@@ -1,6 +1,6 @@
 // When little is left to do: the classes of a priority in the order in which they are done soonest, as far as
 // a look ahead finds it (lookahead.h). What it says shall start now is placed first; the rest has its usual
-// turn.
+// turn, but where room is to be left empty until the next end.
 #include <algorithm>
 
 #include "core/scheduler/pass.h"
@@ -70,6 +70,7 @@ bool Pass::add_running(size_t i, Ahead& ahead) const {
       Ahead::Running& running = ahead.running.emplace_back();
       running.machine = i;
       running.ends = std::max(seconds - ran, seconds * kAheadOverdue);
+      if (ran > seconds * (1 + kAheadOverdue) + seconds_of(kAheadLate)) ahead.most_wait = 0;
       running.holds.resize(rooms_.resources());
       for (const VariantNeed::Item& item : needs(klass)[chunk.variant(place->row())].items)
         running.holds[item.resource] =
@@ -79,8 +80,15 @@ bool Pass::add_running(size_t i, Ahead& ahead) const {
   return true;
 }
 
+// Passes in a row leave something idle for a limited time, whatever they think of the next end.
+double Pass::may_idle_for() const {
+  const WallTime since = ahead_before_->idles_since.value_or(in_->now);
+  return std::max(0.0, seconds_of(kAheadMostIdle - (in_->now - since)));
+}
+
 std::optional<Ahead> Pass::make_ahead() const {
   Ahead ahead;
+  ahead.most_wait = may_idle_for();
   for (size_t i = 0; i < rooms_.size(); ++i) {
     Ahead::Machine& machine = ahead.machines.emplace_back();
     machine.life = seconds_of(rooms_.at(i).life);
@@ -116,16 +124,49 @@ AheadOrder Pass::order_found_before() const {
   order.tightest = ahead_before_->tightest;
   std::vector<uint64_t> left;
   for (const Demand& demand : demands_) left.push_back(demand.remaining);
-  for (const auto& [klass, variant] : ahead_before_->turns) {
-    const size_t kind = order_of(klass);
+  for (const Scheduler::AheadFound::Turn& turn : ahead_before_->turns) {
+    const size_t kind = order_of(turn.klass);
     if (kind == kNoOrder || left[kind] == 0) continue;
     --left[kind];
-    order.turns.push_back({uint32_t(kind), variant});
+    AheadTurn& again = order.turns.emplace_back(AheadTurn{uint32_t(kind), turn.variant});
+    const auto room = turn.worker ? rooms_.find(*turn.worker) : std::nullopt;
+    again.patient = turn.patient && room.has_value() == turn.worker.has_value();
+    if (room) again.machine = uint8_t(*room);
   }
   if (order.turns.empty()) return order;
   for (uint32_t kind = 0; kind < left.size(); ++kind)
-    order.turns.insert(order.turns.end(), left[kind], {kind, AheadTurn::kAny});
+    order.turns.insert(order.turns.end(), left[kind], {kind});
   return order;
+}
+
+// Somebody asks again soon after the next end should have come, so that nothing idles for one that does not.
+void Pass::leave_idle(const LookAhead& found) {
+  for (size_t i : found.left_idle()) {
+    Room& room = rooms_.at(i);
+    room.capped_by = *priority_;
+    left_idle_.emplace(room.worker->id, *priority_);
+    for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
+  }
+  if (found.left_idle().empty()) return;
+  if (!ahead_before_->idles_since) ahead_before_->idles_since = in_->now;
+  const Duration end{int64_t(found.next_end() * 1e9)};
+  const Duration again = end + 2 * kAheadLate;
+  out_->again_in = std::min(out_->again_in.value_or(again), again);
+}
+
+void Pass::follow(const LookAhead& found) {
+  ahead_before_->tightest = found.rest().tightest;
+  for (const AheadTurn& turn : found.rest().turns) {
+    auto& kept = ahead_before_->turns.emplace_back();
+    kept = {demands_[turn.kind].klass, turn.variant, turn.patient, {}};
+    if (turn.machine != AheadTurn::kAny) kept.worker = rooms_.at(turn.machine).worker->id;
+  }
+  for (const AheadStart& start : found.starts()) {
+    Demand& demand = demands_[start.kind];
+    if (room_for(start.machine, demand, needs(demand.klass)[start.variant]) > 0)
+      take(start.machine, demand, start.variant, 1);
+  }
+  leave_idle(found);
 }
 
 void Pass::look_ahead() {
@@ -135,7 +176,7 @@ void Pass::look_ahead() {
   AheadOrder usual;
   double shortest = kAheadMost;
   for (uint32_t kind = 0; kind < ahead->kinds.size(); ++kind) {
-    usual.turns.insert(usual.turns.end(), ahead->kinds[kind].count, {kind, AheadTurn::kAny});
+    usual.turns.insert(usual.turns.end(), ahead->kinds[kind].count, {kind});
     shortest = std::min(shortest, ahead->kinds[kind].seconds);
   }
   // The more often something ends, the less time is spent at each end.
@@ -145,15 +186,7 @@ void Pass::look_ahead() {
   const bool found = search.search(usual, order_found_before(), work);
   rooms_.work += search.spent() * kAheadStepWork / 10;
   ahead_before_->turns.clear();
-  if (!found) return;
-  ahead_before_->tightest = search.rest().tightest;
-  for (const AheadTurn& turn : search.rest().turns)
-    ahead_before_->turns.emplace_back(demands_[turn.kind].klass, turn.variant);
-  for (const AheadStart& start : search.starts()) {
-    Demand& demand = demands_[start.kind];
-    if (room_for(start.machine, demand, needs(demand.klass)[start.variant]) > 0)
-      take(start.machine, demand, start.variant, 1);
-  }
+  if (found) follow(search);
 }
 
 }  // namespace hq

@@ -178,6 +178,7 @@ std::string kept_text(const State& state, const Scheduler& scheduler, ClassId kl
                       const WorkerState& worker, WallTime now) {
   static constexpr const char* kHigher = "it is kept for tasks of higher priority";
   static constexpr const char* kPassed = "it is kept for a task that others have passed for too long";
+  static constexpr const char* kIdle = "it is kept until the next task ends, as all is done sooner that way";
   const std::vector<VariantNeed>& variants = state.classes().needs(klass);
   auto kept = scheduler.reservation(worker.id);
   if (kept && (kept->klass == klass || kept->priority < priority)) kept.reset();
@@ -202,6 +203,8 @@ std::string kept_text(const State& state, const Scheduler& scheduler, ClassId kl
   if (!fits(most)) return kPassed;
   limit_by_higher(state, priority, worker, now, most);
   if (!fits(most)) return kHigher;
+  const auto idle = scheduler.left_idle(worker.id);
+  if (idle && priority <= *idle && !variants[0].items.empty()) return kIdle;
   if (variants[0].items.empty() && held_of(worker, klass) >= kMaxWithoutResources)
     return "it has as many tasks without resources as it may";
   if (worker.config->min_utilization > 0) return "what waits would not reach its least utilisation";

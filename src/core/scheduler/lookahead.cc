@@ -10,9 +10,13 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kSameTime = 1e-6;
-constexpr double kWorthIt = 0.99;  // another order than the usual one has to be that much better
-constexpr int kIdlePlays = 150;    // without any gain, before another beginning is tried
-constexpr size_t kVariants = 8;    // slots of failed_ for a kind; the last one is "any"
+constexpr double kWorthIt = 0.99;        // another order than the usual one has to be that much better
+constexpr double kWorthWaiting = 0.95;   // and one that leaves room empty than those that don't
+constexpr double kWithoutWaiting = 0.7;  // the share of the work that is spent on those
+constexpr int kIdlePlays = 150;          // without any gain, before another beginning is tried
+constexpr uint64_t kBackwards = 32;      // one in so many may be worse than the order it was made from
+constexpr uint64_t kAllMachines = ~uint64_t{0};
+constexpr size_t kVariants = 8;  // slots of failed_ for a kind; the last one is "any"
 
 }  // namespace
 
@@ -23,6 +27,10 @@ LookAhead::LookAhead(const Ahead& ahead) : ahead_(ahead) {
     for (size_t r = 0; r < resources_; ++r) sums_[r] += double(machine.total[r]);
   }
   for (const Ahead::Kind& kind : ahead.kinds) {
+    double& size = sizes_.emplace_back();
+    for (size_t r = 0; r < resources_; ++r) {
+      if (sums_[r] > 0) size += double(std::max<int64_t>(kind.variants[0].asks[r], 0)) / sums_[r];
+    }
     auto& of_kind = held_.emplace_back();
     for (const Ahead::Variant& variant : kind.variants) {
       for (const Ahead::Machine& machine : ahead.machines) {
@@ -93,6 +101,7 @@ bool LookAhead::start(const AheadTurn& turn, uint8_t v, bool tightest, double no
   double best_left = kNever;
   for (size_t m : kind.machines) {
     ++spent_;
+    if ((kept_ >> m & 1) != 0 || (turn.machine != AheadTurn::kAny && turn.machine != m)) continue;
     if (!fits(m, kind, variant, now)) continue;
     const double left = tightest ? left_after(m, variant) : 0;
     if (left >= best_left) continue;
@@ -106,30 +115,44 @@ bool LookAhead::start(const AheadTurn& turn, uint8_t v, bool tightest, double no
   ends_.push_back({now + kind.seconds, best, holds.data()});
   std::push_heap(ends_.begin(), ends_.end());
   result_.makespan = std::max(result_.makespan, now + kind.seconds);
-  result_.sum += now + kind.seconds;
+  result_.late += std::max(0.0, now + kind.seconds - least_) * sizes_[turn.kind];
   if (keep) starts_.push_back({turn.kind, v, best});
   return true;
 }
 
+// Only for something that ends soon.
+bool LookAhead::waits(const AheadTurn& turn, double now) const {
+  return turn.patient && !ends_.empty() && ends_.front().at - now <= ahead_.most_wait;
+}
+
 // Everything that fits now, in order; what does not goes on waiting.
 void LookAhead::place(const AheadOrder& order, double now, bool any_variant, bool keep_starts) {
-  size_t kept = 0;
+  size_t left = 0;
+  kept_ = 0;
   for (const AheadTurn& turn : waiting_) {
+    ++spent_;
+    if (kept_ == kAllMachines) {
+      waiting_[left++] = turn;
+      continue;
+    }
     const Ahead::Kind& kind = ahead_.kinds[turn.kind];
-    const bool any = any_variant || turn.variant == AheadTurn::kAny;
+    const bool patient = waits(turn, now);
+    const bool any = (any_variant && !patient) || turn.variant == AheadTurn::kAny;
+    const AheadTurn asks{turn.kind, turn.variant, patient, patient ? turn.machine : AheadTurn::kAny};
     const size_t memo = turn.kind * kVariants + (any ? kVariants - 1 : turn.variant);
     bool started = false;
     if (!failed_[memo]) {
       const auto first = uint8_t(any ? 0 : turn.variant);
       const auto end = uint8_t(any ? kind.variants.size() : turn.variant + 1U);
       for (uint8_t v = first; v < end && !started; ++v)
-        started = start(turn, v, order.tightest, now, keep_starts);
-      if (!started) failed_[memo] = true;
+        started = start(asks, v, order.tightest, now, keep_starts);
+      if (!started && asks.machine == AheadTurn::kAny) failed_[memo] = true;
     }
-    ++spent_;
-    if (!started) waiting_[kept++] = turn;
+    if (started) continue;
+    if (patient) kept_ |= turn.machine == AheadTurn::kAny ? kAllMachines : uint64_t{1} << turn.machine;
+    waiting_[left++] = turn;
   }
-  waiting_.resize(kept);
+  waiting_.resize(left);
 }
 
 // Ends early, with a makespan beyond the limit, where that is sure.
@@ -151,7 +174,10 @@ LookAhead::Result LookAhead::play(const AheadOrder& order, double limit, bool ke
     const bool at_once = keep_starts && now == 0;
     place(order, now, false, at_once);
     place(order, now, true, at_once);
-    if (at_once) rest_ = {waiting_, order.tightest};
+    if (at_once) {
+      rest_ = {waiting_, order.tightest};
+      find_left_idle();
+    }
     if (waiting_.empty() || result_.makespan > limit + kSameTime) return result_;
     if (ends_.empty()) return {kNever, kNever};
     now = ends_.front().at;
@@ -164,17 +190,42 @@ LookAhead::Result LookAhead::play(const AheadOrder& order, double limit, bool ke
   }
 }
 
+void LookAhead::find_left_idle() {
+  left_idle_.clear();
+  if (ends_.empty()) return;
+  next_end_ = ends_.front().at;
+  const auto fits_one = [&](size_t machine, const Ahead::Kind& kind) {
+    return std::any_of(kind.variants.begin(), kind.variants.end(), [&](const Ahead::Variant& variant) {
+      const bool asks =
+          std::any_of(variant.asks.begin(), variant.asks.end(), [](int64_t a) { return a != 0; });
+      return asks && fits(machine, kind, variant, 0);
+    });
+  };
+  for (size_t m = 0; m < ahead_.machines.size(); ++m) {
+    const bool any = std::any_of(waiting_.begin(), waiting_.end(),
+                                 [&](const AheadTurn& turn) { return fits_one(m, ahead_.kinds[turn.kind]); });
+    if (any) left_idle_.push_back(m);
+  }
+}
+
 void LookAhead::consider(const AheadOrder& order) {
   const Result result = play(order, best_result_.makespan, false);
   const double gain = best_result_.makespan - result.makespan;
-  if (gain < -kSameTime || (gain <= kSameTime && result.sum >= best_result_.sum)) return;
+  if (gain < -kSameTime || (gain <= kSameTime && result.late >= best_result_.late)) return;
   best_ = order;
   best_result_ = result;
 }
 
-// Another place for one of the tasks, or another variant, or other machines.
+// Another place for one of the tasks, or another variant, or other machines; or somebody gets patient.
 void LookAhead::change(AheadOrder& order) {
   const size_t n = order.turns.size();
+  if (may_wait_ && below(4) == 0) {
+    AheadTurn& turn = order.turns[below(n)];
+    const uint64_t machine = below(ahead_.machines.size() + 1);
+    turn.patient = !turn.patient;
+    turn.machine = machine == ahead_.machines.size() ? AheadTurn::kAny : uint8_t(machine);
+    return;
+  }
   if (below(16) == 0) {
     order.tightest = !order.tightest;
     return;
@@ -204,14 +255,7 @@ void LookAhead::change(AheadOrder& order) {
 // Orders that mostly do well: the longest, the largest, and the most work first.
 std::vector<AheadOrder> LookAhead::good_orders(const AheadOrder& usual) const {
   std::vector<AheadOrder> out;
-  const auto size = [&](uint32_t k) {
-    double sum = 0;
-    for (size_t r = 0; r < resources_; ++r) {
-      const int64_t asks = std::max<int64_t>(ahead_.kinds[k].variants[0].asks[r], 0);
-      if (sums_[r] > 0) sum += double(asks) / sums_[r];
-    }
-    return sum;
-  };
+  const auto size = [&](uint32_t k) { return sizes_[k]; };
   const auto seconds = [&](uint32_t k) { return ahead_.kinds[k].seconds; };
   const auto add = [&](const auto& worth) {
     for (bool tightest : {false, true}) {
@@ -227,23 +271,26 @@ std::vector<AheadOrder> LookAhead::good_orders(const AheadOrder& usual) const {
   return out;
 }
 
-// Goes on from orders that are as good as the best, and from elsewhere when that leads nowhere.
-void LookAhead::improve(const std::vector<AheadOrder>& good, double least, uint64_t work) {
+// Goes on from orders that are as good as the best, or have less left to do beyond the least time; and from
+// elsewhere when that leads nowhere.
+void LookAhead::improve(const std::vector<AheadOrder>& good, uint64_t work) {
   AheadOrder at = best_;
-  double reached = best_result_.makespan;
-  for (int idle = 0; spent_ < work && best_result_.makespan > least + kSameTime; ++idle) {
+  Result reached = best_result_;
+  for (int idle = 0; spent_ < work && best_result_.makespan > least_ + kSameTime; ++idle) {
     if (idle == kIdlePlays) {
       idle = 0;
       const uint64_t from = below(2 * good.size());
       at = from < good.size() ? good[from] : best_;
-      reached = from < good.size() ? kNever : best_result_.makespan;
+      reached = from < good.size() ? Result{kNever, kNever} : best_result_;
     }
     AheadOrder next = at;
     for (uint64_t changes = 1 + below(3); changes > 0; --changes) change(next);
-    const Result result = play(next, reached, false);
-    if (result.makespan > reached + kSameTime) continue;
-    if (result.makespan < reached - kSameTime) idle = 0;
-    reached = std::min(reached, result.makespan);
+    const Result result = play(next, reached.makespan, false);
+    if (result.makespan > reached.makespan + kSameTime) continue;
+    const bool is_sooner = result.makespan < reached.makespan - kSameTime;
+    if (!is_sooner && result.late > reached.late + kSameTime && below(kBackwards) != 0) continue;
+    if (is_sooner) idle = 0;
+    reached = {std::min(reached.makespan, result.makespan), result.late};
     if (result.makespan < best_result_.makespan - kSameTime) {
       best_ = next;
       best_result_ = result;
@@ -252,16 +299,35 @@ void LookAhead::improve(const std::vector<AheadOrder>& good, double least, uint6
   }
 }
 
+// Goes on with orders that leave room empty on purpose.
+void LookAhead::improve_by_waiting(const AheadOrder& before, const std::vector<AheadOrder>& good,
+                                   uint64_t work) {
+  const AheadOrder without = best_;
+  const Result result_without = best_result_;
+  may_wait_ = true;
+  if (!before.turns.empty()) consider(before);
+  improve(good, work);
+  if (best_result_.makespan <= result_without.makespan * kWorthWaiting) return;
+  best_ = without;
+  best_result_ = result_without;
+}
+
 bool LookAhead::search(const AheadOrder& usual, const AheadOrder& before, uint64_t work) {
-  const double least = bound();
+  least_ = bound();
   best_ = usual;
   best_result_ = play(usual, kNever, false);
   const double most = best_result_.makespan * kWorthIt;
-  if (least > most || most == kNever) return false;
-  if (!before.turns.empty()) consider(before);
+  if (least_ > most || most == kNever) return false;
+  const bool may_wait = ahead_.most_wait > 0;
+  if (!before.turns.empty()) {
+    AheadOrder busy = before;
+    for (AheadTurn& turn : busy.turns) turn.patient = false;
+    consider(busy);
+  }
   const std::vector<AheadOrder> good = good_orders(usual);
   for (const AheadOrder& order : good) consider(order);
-  improve(good, least, work);
+  improve(good, may_wait ? uint64_t(double(work) * kWithoutWaiting) : work);
+  if (may_wait && best_result_.makespan * kWorthWaiting >= least_) improve_by_waiting(before, good, work);
   if (best_result_.makespan > most) return false;
   starts_.clear();
   (void)play(best_, kNever, true);

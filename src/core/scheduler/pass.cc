@@ -202,6 +202,12 @@ std::optional<int32_t> Scheduler::drains_for(WorkerId worker) const {
   return it->second;
 }
 
+std::optional<int32_t> Scheduler::left_idle(WorkerId worker) const {
+  auto it = left_idle_.find(worker);
+  if (it == left_idle_.end()) return std::nullopt;
+  return it->second;
+}
+
 void Scheduler::note_refused(int32_t priority, ClassId klass) {
   const auto ended = ended_waits_.find({priority, klass});
   if (ended == ended_waits_.end()) return;
@@ -234,6 +240,8 @@ Placement Scheduler::step(const PlanInput& input, uint64_t work) {
     // What would not reach the least utilisation of a worker is placed again without that worker.
     const std::vector<WorkerId> underused = pass_->underused();
     draining_ = pass_->draining();
+    left_idle_ = pass_->left_idle();
+    if (left_idle_.empty()) ahead_.idles_since.reset();
     pass_.reset();
     if (underused.empty()) {
       shunned_.clear();

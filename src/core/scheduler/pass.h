@@ -31,6 +31,8 @@ class Pass {
   }
   // Workers kept for multi-node tasks from priorities below this one.
   [[nodiscard]] const std::map<WorkerId, int32_t>& draining() const { return draining_; }
+  // Workers that get nothing of this priority and below until the next end.
+  [[nodiscard]] const std::map<WorkerId, int32_t>& left_idle() const { return left_idle_; }
 
  private:
   struct Demand {
@@ -89,7 +91,10 @@ class Pass {
   [[nodiscard]] bool may_look_ahead() const;
   [[nodiscard]] std::optional<Ahead> make_ahead() const;
   bool add_running(size_t room, Ahead& ahead) const;
+  [[nodiscard]] double may_idle_for() const;
   [[nodiscard]] AheadOrder order_found_before() const;
+  void follow(const LookAhead& found);
+  void leave_idle(const LookAhead& found);
 
   // slots.cc
   // These return false when the step is spent before the class is done; they go on where they stood.
@@ -231,6 +236,7 @@ class Pass {
   std::vector<std::pair<size_t, Placed>> held_back_;
   std::vector<WorkerId> underused_;
   std::map<WorkerId, int32_t> draining_;
+  std::map<WorkerId, int32_t> left_idle_;
   std::vector<std::pair<Scheduler::WaitKey, Scheduler::Waiting>> ended_waits_;
   std::map<ClassId, uint64_t> room_elsewhere_;
 };

@@ -37,6 +37,10 @@ inline constexpr double kAheadLeast = 0.2;
 inline constexpr double kAheadMost = 1e6;
 // A task that runs longer than known goes on for so much of what is known.
 inline constexpr double kAheadOverdue = 0.05;
+// Beyond that and this, nothing is left idle until some task ends; the word of an end takes a moment, too.
+inline constexpr Duration kAheadLate = 20ms;
+// For so long something is left idle at most, though a task fits there.
+inline constexpr Duration kAheadMostIdle = 60s;
 // Tries to find a place for a task: in one look, and per second.
 inline constexpr uint64_t kAheadWork = 200'000;
 inline constexpr double kAheadWorkPerSecond = 5e6;

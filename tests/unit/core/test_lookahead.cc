@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "core/scheduler/lookahead.h"
+#include "hq/core/explain.h"
 #include "support/scheduler_world.h"
 
 using namespace hq;
@@ -45,6 +46,30 @@ ResourceVariant lasting(const test::Amounts& amounts, int seconds) {
   out.min_time = std::chrono::seconds(seconds);
   return out;
 }
+
+// Two tasks run, one on each worker. Then come a large one, for which the second worker alone will do, and a
+// small one, for which the second has room at once and the first in `first` seconds: a small one that starts
+// at once makes the large one wait for its end.
+struct WorthWaiting {
+  Cluster c;
+  WorkerId small_worker = c.add_worker({{"cpus", 1}});
+  WorkerId large_worker = c.add_worker({{"cpus", 2}, {"gpus", 1}});
+  JobId large{0};
+  JobId small{0};
+
+  // The first tasks are said to last `said` seconds, and last `first`.
+  explicit WorthWaiting(int said, double first) {
+    c.add_job({lasting({{"cpus", 1}}, said)}, 2, first);
+    c.plan();
+    large = c.add_job({lasting({{"cpus", 2}, {"gpus", 1}}, 4 * said)}, 1, 4 * said);
+    small = c.add_job({lasting({{"cpus", 1}}, 3 * said)}, 1, 3 * said);
+  }
+  [[nodiscard]] std::string why_waits(JobId job) const {
+    const TaskGroup& group = *c.state.find_job(job)->groups[0];
+    const WorkerState& worker = *c.state.find_worker(large_worker);
+    return kept_text(c.state, c.scheduler, group.klass(0), group.priority(0), worker, c.now);
+  }
+};
 
 }  // namespace
 
@@ -108,4 +133,87 @@ TEST_CASE("tasks that need a scarce worker are not kept from it by others that c
   c.add_job({lasting({{"cpus", 1}, {"gpus", 0.5}}, 2)}, 5, 2);
   c.add_job({lasting({{"cpus", 2}}, 2)}, 3, 2);
   CHECK(seconds_of(c) == 9);
+}
+
+TEST_CASE("a look ahead leaves room empty where all is done sooner so, but not for long") {
+  Ahead ahead;
+  ahead.machines = {machine({1, 0}), machine({2, 1})};
+  ahead.machines[0].free = {0, 0};
+  ahead.machines[1].free = {1, 1};
+  ahead.running = {{0, 2, {1, 0}}, {1, 2, {1, 0}}};
+  ahead.kinds = {kind(1, 8, {{2, 1}}, 2), kind(1, 6, {{1, 0}}, 2)};
+
+  SUBCASE("until the next end") {
+    ahead.most_wait = 2;
+    LookAhead search(ahead);
+    REQUIRE(search.search(in_order(ahead), {}, kWork));
+    CHECK(search.starts().empty());
+    CHECK(search.left_idle() == std::vector<size_t>{1});
+    CHECK(search.next_end() == 2);
+    // The next time it is found again, however little is spent on it.
+    LookAhead again(ahead);
+    CHECK(again.search(in_order(ahead), search.rest(), 1));
+  }
+  SUBCASE("nothing ends soon enough") {
+    ahead.most_wait = 1.9;
+    CHECK_FALSE(LookAhead(ahead).search(in_order(ahead), {}, kWork));
+  }
+  SUBCASE("it has to be worth it") {
+    ahead.most_wait = 2;
+    ahead.kinds[0].seconds = 100;  // done after 102 seconds instead of 106
+    CHECK_FALSE(LookAhead(ahead).search(in_order(ahead), {}, kWork));
+  }
+}
+
+TEST_CASE("a worker idles until the next task ends where all is done sooner so, and explain says it") {
+  WorthWaiting w(1, 1);
+  w.c.plan();
+  CHECK(w.c.waiting(w.small) == 1);
+  CHECK(w.c.scheduler.left_idle(w.large_worker) == 0);
+  CHECK_FALSE(w.c.scheduler.left_idle(w.small_worker));
+  CHECK(w.why_waits(w.small) == "it is kept until the next task ends, as all is done sooner that way");
+
+  CHECK(seconds_of(w.c) == 5);
+  CHECK_FALSE(w.c.scheduler.left_idle(w.large_worker));
+}
+
+TEST_CASE("what is left idle does not go to lower priorities") {
+  WorthWaiting w(1, 1);
+  const JobId lower = w.c.add_job({lasting({{"cpus", 1}}, 1)}, 1, 1, -1);
+  const JobId lower_gang = w.c.add_job({test::nodes(1)}, 1, 1, -1);
+  w.c.plan();
+  CHECK(w.c.scheduler.left_idle(w.large_worker) == 0);
+  CHECK(w.c.waiting(lower) == 1);
+  CHECK(w.c.waiting(lower_gang) == 1);
+  CHECK(w.why_waits(lower) == "it is kept for tasks of higher priority");
+}
+
+TEST_CASE("nothing is left idle for a task that runs longer than it should") {
+  WorthWaiting w(1, 50);
+  w.c.run(1050ms);
+  CHECK(w.c.waiting(w.small) == 1);
+  w.c.run(100ms);
+  CHECK(w.c.running_on(w.large_worker, w.small) == 1);
+}
+
+TEST_CASE("nothing is left idle for more than a minute") {
+  WorthWaiting soon(60, 60);
+  soon.c.plan();
+  CHECK(soon.c.waiting(soon.small) == 1);
+
+  WorthWaiting late(61, 61);
+  late.c.plan();
+  CHECK(late.c.running_on(late.large_worker, late.small) == 1);
+}
+
+TEST_CASE("nothing is left idle for a minute over and over") {
+  // Nobody hears that the first tasks have started, so they never seem to be late.
+  WorthWaiting w(50, 1000);
+  w.c.plan();
+  CHECK(w.c.waiting(w.small) == 1);
+  for (int i = 0; i < 61; ++i) {
+    w.c.now = w.c.now + 1s;
+    w.c.plan();
+  }
+  CHECK(w.c.running_on(w.large_worker, w.small) == 1);
 }

@@ -36,9 +36,19 @@ struct RandomCluster {
     c.add_job(std::move(variants), uint32_t(1 + random.below(most_tasks)),
               0.1 + double(random.below(50)) / 10, int32_t(random.below(uint64_t(priorities))));
   }
+  // Tasks that ask for little, and for so much time as they take.
+  void add_planned_job(int32_t priorities) {
+    ResourceVariant asks = variant({{"cpus", double(1 + random.below(2))}});
+    if (random.below(2) == 0) asks.entries.push_back({"gpus", amount(0.5), Policy::kCompact});
+    const uint64_t seconds = 1 + random.below(4);
+    asks.min_time = std::chrono::seconds(seconds);
+    const auto tasks = uint32_t(2 + random.below(5));
+    c.add_job({asks}, tasks, double(seconds), int32_t(random.below(uint64_t(priorities))));
+  }
 };
 
-// A class of the highest priority fits nowhere beside what runs, except where something is reserved.
+// A class of the highest priority fits nowhere beside what runs, except where something is reserved or left
+// idle for a moment.
 void check_conserves_work(const Cluster& c) {
   const auto& priorities = c.state.ready().priorities();
   if (priorities.empty()) return;
@@ -46,7 +56,7 @@ void check_conserves_work(const Cluster& c) {
     for (const VariantNeed& need : c.state.classes().needs(klass)) {
       if (need.nodes > 0) continue;
       for (const auto& [id, worker] : c.state.alive_workers()) {
-        if (worker->gang || c.scheduler.reservation(id)) continue;
+        if (worker->gang || c.scheduler.reservation(id) || c.scheduler.left_idle(id)) continue;
         CHECK(fit_count(need, worker->free, worker->total) == 0);
       }
     }
@@ -107,6 +117,29 @@ TEST_CASE("no worker is over-committed, and none idles while a task that fits it
       r.c.end_due();
     }
   }
+}
+
+TEST_CASE("where little is left to do, workers idle for a moment, and never without a reason") {
+  uint64_t idled = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    RandomCluster r(seed);
+    r.c.check = seed <= 10;
+    r.c.step_work = seed % 2 == 0 ? 7 : Scheduler::kWholePass;
+    for (uint64_t i = 0; i <= r.random.below(3); ++i)
+      r.c.add_worker({{"cpus", double(2 + r.random.below(4))}, {"gpus", double(r.random.below(3))}});
+    for (int i = 0; i < 4; ++i) r.add_planned_job(seed % 3 == 0 ? 2 : 1);
+    for (int round = 0; round < 50 && r.c.state.ready().count() > 0; ++round) {
+      r.c.plan();
+      check_not_overcommitted(r.c);
+      check_conserves_work(r.c);
+      check_explained(r.c);
+      for (const auto& [id, worker] : r.c.state.alive_workers()) idled += r.c.scheduler.left_idle(id) ? 1 : 0;
+      r.c.now = r.c.now + Duration(int64_t(100'000'000 * (1 + r.random.below(5))));
+      r.c.end_due();
+    }
+  }
+  CHECK(idled > 0);
 }
 
 TEST_CASE("whatever could run runs in the end") {
