@@ -1,6 +1,7 @@
 #include "hq/core/job.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "hq/base/assert.h"
 
@@ -51,6 +52,18 @@ void TaskGroup::index_parts() {
     index_->highest = std::max(index_->highest, part.range.last);
   }
   if (!parts.empty()) index_->lowest = parts.front().range.first;
+}
+
+float TaskGroup::mean_ran_s(ClassId klass) const {
+  if (!graph_) return mean_ran_s_;
+  const auto found = std::as_const(index_->means_ran_s).find(klass);
+  return found == std::as_const(index_->means_ran_s).end() ? -1.0F : found->second;
+}
+
+float& TaskGroup::mean_ran_s(ClassId klass) {
+  if (!graph_) return mean_ran_s_;
+  if (!index_->means_ran_s.contains(klass)) index_->means_ran_s[klass] = -1;
+  return index_->means_ran_s[klass];
 }
 
 std::optional<TaskGroup::Part> TaskGroup::part_of(uint32_t id) const {

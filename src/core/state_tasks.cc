@@ -277,7 +277,7 @@ void State::note_mean(TaskGroup& group, ClassId klass, float ran_s) {
   auto mix = [&](float& mean) {
     mean = mean < 0 ? ran_s : float(mean * (1 - kMeanWeight) + double{ran_s} * kMeanWeight);
   };
-  mix(group.mean_ran_s);
+  mix(group.mean_ran_s(klass));
   if (class_mean_ran_s_.size() <= klass.value) class_mean_ran_s_.resize(klass.value + 1, -1.0F);
   mix(class_mean_ran_s_[klass.value]);
 }

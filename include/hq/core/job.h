@@ -73,9 +73,12 @@ class TaskGroup {
     return row == RowState::kWaiting ? rest : task_state(row);
   }
 
+  // Exponentially weighted mean of how long its tasks of this class ran, in seconds; negative until one has
+  // ended.
+  [[nodiscard]] float mean_ran_s(ClassId klass) const;
+  float& mean_ran_s(ClassId klass);
+
   TaskColumns columns;
-  // Exponentially weighted mean of how long its tasks ran, in seconds; negative until one has ended.
-  float mean_ran_s = -1;
   // What became of all tasks whose row says waiting: waiting, or canceled or aborted as a whole.
   TaskState rest = TaskState::kWaiting;
 
@@ -90,6 +93,7 @@ class TaskGroup {
     std::vector<Part> parts;                           // array; ascending by first id
     std::vector<std::pair<uint32_t, uint32_t>> by_id;  // graph; (id, index in graph()), ascending
     std::vector<ClassId> classes;                      // graph; by index in graph()
+    LazyMap<ClassId, float> means_ran_s;               // graph
     bool interleaved = false;                          // some part has a step above 1: parts may interleave
     uint32_t lowest = 0;
     uint32_t highest = 0;
@@ -100,7 +104,8 @@ class TaskGroup {
   [[nodiscard]] Part part_at(uint64_t position) const;
 
   bool graph_;
-  ClassId klass_;  // array
+  float mean_ran_s_ = -1;  // array
+  ClassId klass_;          // array
   DefinitionId first_definition_;
   GroupKey key_;
   WallTime submitted_;

@@ -13,7 +13,7 @@ float Pass::mean_of(ClassId klass) const {
   const ReadyClass* now = ready(klass);
   if (now == nullptr) return -1;
   const GroupKey head = now->groups.begin()->first;
-  const float own = in_->state.find_job(head.job)->groups[head.group]->mean_ran_s;
+  const float own = in_->state.find_job(head.job)->groups[head.group]->mean_ran_s(klass);
   return own >= 0 ? own : in_->state.class_mean_ran_s(klass);
 }
 

@@ -83,7 +83,7 @@ TEST_CASE("a finished task frees its room and gives its duration to the mean") {
   w.end(worker, job, 0, true, 2.5F);
 
   CHECK(w.task(job, 0) == TaskState::kFinished);
-  CHECK(w.state.find_job(job)->groups[0]->mean_ran_s == 2.5F);
+  CHECK(w.state.find_job(job)->groups[0]->mean_ran_s(ClassId(0)) == 2.5F);
   w.schedule();
   CHECK(w.state.find_worker(worker)->slots == 1);
 }
@@ -207,6 +207,21 @@ TEST_CASE("a canceled running task holds its resources until the worker says tha
   w.schedule();
   CHECK(w.state.find_worker(worker)->slots == 1);
   CHECK(w.task(next, 0) == TaskState::kWaiting);
+}
+
+TEST_CASE("durations of a graph are kept by what its tasks ask for") {
+  World w;
+  const WorkerId worker = w.add_worker(4);
+  const JobId job = w.add_job(submit().task(0).task(1).cpus(2).task(2));
+  w.schedule();
+  for (uint32_t id = 0; id < 3; ++id) w.start(worker, job, id);
+
+  w.end(worker, job, 2, true, 7);
+  w.end(worker, job, 0, true, 1);
+
+  const TaskGroup& group = *w.state.find_job(job)->groups[0];
+  CHECK(group.mean_ran_s(group.klass(0)) == 1);
+  CHECK(group.mean_ran_s(group.klass(2)) == 7);
 }
 
 TEST_CASE("a task of a graph is ready when all it depends on has finished") {
