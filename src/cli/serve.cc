@@ -36,6 +36,7 @@ constexpr size_t kServerUidLength = 6;
 constexpr Duration kProbeTimeout = 5s;
 constexpr Duration kPortPatience = 65s;  // a closed connection may hold its port for 60
 constexpr Duration kPortPause = 200ms;
+constexpr Duration kSwarm = 1ms;
 
 // Whether a server answers in this directory. It really talks to it: a left-over access file alone says
 // nothing.
@@ -236,6 +237,8 @@ Result<int> serve(const ServerStartOptions& options, const GlobalOptions& global
   std::optional<TimePoint> deadline = server.turn(clock.now());
   std::optional<int> leaves_by;
   while (!server.finished()) {
+    // Heartbeats come in swarms, one by one: a nap saves waking up for each.
+    if (server.heard_only_heartbeats()) std::this_thread::sleep_for(kSwarm);
     reactor.wait(deadline);
     while (auto signal_number = signals->next()) {
       if (*signal_number == SIGTSTP) continue;

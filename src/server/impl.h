@@ -295,6 +295,8 @@ struct Server::Impl {
   std::map<WorkerId, TimePoint> fences;
   uint64_t next_session = 1;
   uint64_t next_retraction = 1;
+  uint32_t heard = 0;            // frames in this turn
+  uint32_t heartbeats = 0;       // of these
   bool workers_drained = false;  // the workers' socket was read to its end this turn
   TimePoint started_at{};
   TimePoint last_turn{};

@@ -161,6 +161,7 @@ void Server::Impl::on_returned(WorkerSession& session, const msg::Returned& retu
 }
 
 void Server::Impl::on_heartbeat(WorkerSession& session, const msg::Heartbeat& heartbeat) {
+  ++heartbeats;
   send_ahead(session.peer, session.session, msg::HeartbeatAck{heartbeat.counter});
 }
 

@@ -36,6 +36,9 @@ bool Server::finished() const {
 bool Server::left() const {
   return impl_->leaving;
 }
+bool Server::heard_only_heartbeats() const {
+  return impl_->heard > 0 && impl_->heard == impl_->heartbeats;
+}
 const State& Server::state() const {
   return impl_->state;
 }
@@ -112,6 +115,7 @@ Now Server::Impl::without_steps(Now now) const {
 
 std::optional<TimePoint> Server::Impl::turn(Now now) {
   now_ = without_steps(now);
+  heard = heartbeats = 0;
   read_workers();
   read_clients();
   confirm_output();
@@ -177,6 +181,7 @@ void Server::Impl::read_workers() {
       workers_drained = true;
       break;
     }
+    ++heard;
     on_worker_frame(received->from, received->frame);
   }
   for (const std::string& text : ports.workers.take_refusals()) log::warn(text);
@@ -191,6 +196,7 @@ void Server::Impl::read_clients() {
   for (int i = 0; i < kClientFrames; ++i) {
     auto received = ports.clients.receive();
     if (!received) break;
+    ++heard;
     on_client_frame(received->from, std::move(received->frame));
   }
   for (const std::string& text : ports.clients.take_refusals()) log::warn(text);

@@ -79,6 +79,8 @@ class Server {
   [[nodiscard]] bool finished() const;
   // REQUIRES: finished(). It left, to come back.
   [[nodiscard]] bool left() const;
+  // Of the last turn. Whoever runs the turns may let more of them come together before the next one.
+  [[nodiscard]] bool heard_only_heartbeats() const;
   [[nodiscard]] const State& state() const;
   // A hello of this worker has been taken in since this server began.
   [[nodiscard]] bool has_heard(WorkerUid worker) const;

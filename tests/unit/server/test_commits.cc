@@ -119,6 +119,27 @@ TEST_CASE("heartbeats, retractions and refusals do not wait for the disk") {
   CHECK(w.heard<msg::Retract>().count == 1);
 }
 
+TEST_CASE("a turn tells whether there was anything but heartbeats in it") {
+  TestServer s;
+  TestWorker& w = s.add_worker(1);
+  TestWorker& other = s.add_worker(1);
+  s.settle();
+  CHECK_FALSE(s.server->heard_only_heartbeats());
+
+  w.say(msg::Heartbeat{1});
+  other.say(msg::Heartbeat{1});
+  s.turn();
+  CHECK(s.server->heard_only_heartbeats());
+  s.turn();
+  CHECK_FALSE(s.server->heard_only_heartbeats());
+
+  const PeerId reader = s.new_client();
+  w.say(msg::Heartbeat{2});
+  s.request(reader, msg::ListJobs{});
+  s.turn();
+  CHECK_FALSE(s.server->heard_only_heartbeats());
+}
+
 TEST_CASE("messages leave in order, each as soon as its own commit is safe") {
   TestServer s;
   TestWorker& w = s.add_worker(2);
