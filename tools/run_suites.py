@@ -36,9 +36,9 @@ SANITIZED = {
     # Unoptimised: the checks make optimising several times as slow as it makes the tests faster. Without the checks that
     # cost a third of the compile time and find least beside the others (a null pointer stops the program anyway).
     "asan": ("build-asan", ["-Db_sanitize=address,undefined", "-Doptimization=0", "-Dlibzmq=system",
-                            "-Dcpp_args=-g1 -fno-sanitize=null,alignment,object-size,vptr"], 5, {
+                            "-Dcpp_args=-fno-sanitize=null,alignment,object-size,vptr"], 5, {
         "ASAN_OPTIONS": "detect_stack_use_after_return=1",
-        "HQ_SIM_THIN": "1",
+        "HQ_THIN_TESTS": "1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }),
     "tsan": ("build-tsan", ["-Db_sanitize=thread", "-Doptimization=0", "-Ddebug=true"], 10, {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr Duration kLongestSmall = 1s;
 constexpr Duration kLongestBig = 1s;
-constexpr Duration kPatience = 10s;  // before somebody who is passed gets a reservation
+constexpr Duration kBeforeReserved = 10s;  // before somebody who is passed gets a reservation
 constexpr Duration kLook = 100ms;
 constexpr Duration kLastSmall = kFaultTime + 150s;
 
@@ -68,7 +68,7 @@ void expect_starts(World& world, const Stream& stream) {
   for (JobId id : stream.big) {
     const Job* job = world.state()->find_job(id);
     if (job == nullptr) continue;
-    const Duration patience = kPatience * Duration::rep(alike(*world.state(), *job));
+    const Duration patience = kBeforeReserved * Duration::rep(alike(*world.state(), *job));
     world.rules().expect_start(id, world.now() + patience + turns * (kLongestSmall + kLongestBig));
   }
 }

@@ -11,7 +11,7 @@ namespace {
 using Submissions = std::vector<AllocDecision::Submission>;
 
 // A cluster with queues, and a batch system that starts what it has when it is told to.
-struct World : Cluster {
+struct PolicyWorld : Cluster {
   AllocDecision last;
   uint32_t ids = 100;
 
@@ -72,14 +72,14 @@ constexpr AllocQueueId kThree{3};
 }  // namespace
 
 TEST_CASE("nothing is submitted without tasks that wait") {
-  World w;
+  PolicyWorld w;
   w.add_queue(4);
 
   CHECK(w.wanted().empty());
 }
 
 TEST_CASE("a queue of which nothing is known gets one worker, however many tasks wait") {
-  World w;
+  PolicyWorld w;
   w.add_queue(4, 3);
   w.add_job({variant({{"cpus", 4}})}, 1000);
 
@@ -88,7 +88,7 @@ TEST_CASE("a queue of which nothing is known gets one worker, however many tasks
 }
 
 TEST_CASE("workers are asked for as the tasks need them, in allocations as large as allowed") {
-  World w;
+  PolicyWorld w;
   w.add_queue(2, 3, {{"cpus", 4}});
   w.add_job({variant({{"cpus", 4}})}, 20);
 
@@ -97,7 +97,7 @@ TEST_CASE("workers are asked for as the tasks need them, in allocations as large
 }
 
 TEST_CASE("the rest is a smaller allocation") {
-  World w;
+  PolicyWorld w;
   w.add_queue(5, 3, {{"cpus", 4}});
   w.add_job({variant({{"cpus", 2}})}, 8);
 
@@ -105,7 +105,7 @@ TEST_CASE("the rest is a smaller allocation") {
 }
 
 TEST_CASE("what real workers have room for needs no allocation") {
-  World w;
+  PolicyWorld w;
   w.add_queue(5, 1, {{"cpus", 4}});
   w.add_worker({{"cpus", 4}});
   w.add_job({variant({{"cpus", 1}})}, 4);
@@ -118,7 +118,7 @@ TEST_CASE("what real workers have room for needs no allocation") {
 }
 
 TEST_CASE("what runs on real workers is in their way") {
-  World w;
+  PolicyWorld w;
   w.add_queue(5, 1, {{"cpus", 4}});
   w.add_worker({{"cpus", 4}});
   w.add_job({variant({{"cpus", 3}})}, 1, 100);
@@ -131,7 +131,7 @@ TEST_CASE("what runs on real workers is in their way") {
 }
 
 TEST_CASE("workers that get no tasks don't count") {
-  World w;
+  PolicyWorld w;
   w.add_queue(5, 1, {{"cpus", 4}});
   w.closed.insert(w.add_worker({{"cpus", 4}}));
   w.add_job({variant({{"cpus", 1}})}, 4);
@@ -140,7 +140,7 @@ TEST_CASE("workers that get no tasks don't count") {
 }
 
 TEST_CASE("tasks that could never run there ask for nothing") {
-  World w;
+  PolicyWorld w;
   w.add_queue(2, 1, {{"cpus", 4}});
   ResourceVariant slow = variant({{"cpus", 1}});
   slow.min_time = 2h;
@@ -154,7 +154,7 @@ TEST_CASE("tasks that could never run there ask for nothing") {
 }
 
 TEST_CASE("the last worker of a queue tells what the next one will have") {
-  World w;
+  PolicyWorld w;
   w.add_queue(4, 1);
   w.add_job({variant({{"cpus", 4}})}, 3);
   w.submit();
@@ -167,7 +167,7 @@ TEST_CASE("the last worker of a queue tells what the next one will have") {
 }
 
 TEST_CASE("what comes for a queue of which nothing is known may turn out to have everything") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1);
   w.add_queue(2, 1, {{"cpus", 4}});
   w.add_job({variant({{"cpus", 4}})}, 2);
@@ -180,7 +180,7 @@ TEST_CASE("what comes for a queue of which nothing is known may turn out to have
 }
 
 TEST_CASE("equal queues are used one after the other") {
-  World w;
+  PolicyWorld w;
   for (int i = 0; i < 3; ++i) w.add_queue(1, 1, {{"cpus", 4}});
   w.add_job({variant({{"cpus", 4}})}, 1);
   CHECK(w.wanted() == Submissions{{kOne, 1}});
@@ -192,7 +192,7 @@ TEST_CASE("equal queues are used one after the other") {
 }
 
 TEST_CASE("tasks go to the queue that has what they need") {
-  World w;
+  PolicyWorld w;
   w.add_queue(2, 1, {{"cpus", 4}, {"gpus", 0.0001}});
   w.add_queue(2, 1, {{"cpus", 4}, {"gpus", 2}});
   w.add_job({variant({{"cpus", 1}, {"gpus", 1}})}, 4);
@@ -201,7 +201,7 @@ TEST_CASE("tasks go to the queue that has what they need") {
 }
 
 TEST_CASE("waiting and running workers together stay below the greatest number") {
-  World w;
+  PolicyWorld w;
   w.add_queue(4, 3, {{"cpus", 1}}, 5);
   w.add_job({variant({{"cpus", 1}})}, 100);
 
@@ -212,7 +212,7 @@ TEST_CASE("waiting and running workers together stay below the greatest number")
 }
 
 TEST_CASE("the backlog bounds what waits, not what runs") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1, 1, {{"cpus", 1}});
   w.add_job({variant({{"cpus", 1}})}, 100, 1000);
   for (int i = 0; i < 4; ++i) {
@@ -224,7 +224,7 @@ TEST_CASE("the backlog bounds what waits, not what runs") {
 }
 
 TEST_CASE("workers of a started allocation are awaited for a minute") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1, 2, {{"cpus", 1}});
   w.add_job({variant({{"cpus", 1}})}, 2, 1000);
   CHECK(w.submit() == Submissions{{kOne, 2}});
@@ -238,7 +238,7 @@ TEST_CASE("workers of a started allocation are awaited for a minute") {
 }
 
 TEST_CASE("paused queues submit nothing, but what they have waiting is counted") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1, 1, {{"cpus", 1}});
   w.add_queue(1, 1, {{"cpus", 1}});
   w.add_job({variant({{"cpus", 1}})}, 1);
@@ -252,7 +252,7 @@ TEST_CASE("paused queues submit nothing, but what they have waiting is counted")
 }
 
 TEST_CASE("every multi-node task gets an allocation of its size, and several requests count together") {
-  World w;
+  PolicyWorld w;
   w.add_queue(10, 4);
   w.add_job({nodes(2)}, 2);
   w.add_job({nodes(3)}, 1);
@@ -263,7 +263,7 @@ TEST_CASE("every multi-node task gets an allocation of its size, and several req
 }
 
 TEST_CASE("a multi-node task takes what waits already, and its rest serves single tasks") {
-  World w;
+  PolicyWorld w;
   w.add_queue(10, 4, {{"cpus", 1}});
   w.queue(kOne, 4);
   w.add_job({nodes(3)}, 1);
@@ -273,7 +273,7 @@ TEST_CASE("a multi-node task takes what waits already, and its rest serves singl
 }
 
 TEST_CASE("a multi-node task waits for the last worker of its allocation") {
-  World w;
+  PolicyWorld w;
   w.add_queue(2, 2);
   w.add_job({nodes(2)}, 1);
   w.submit();
@@ -283,7 +283,7 @@ TEST_CASE("a multi-node task waits for the last worker of its allocation") {
 }
 
 TEST_CASE("multi-node tasks go to the first queue that is large and lasts long enough") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1, 1);
   w.add_queue(1, 4, {}, {}, 10min);
   w.add_queue(1, 4, {}, {}, 2h);
@@ -295,7 +295,7 @@ TEST_CASE("multi-node tasks go to the first queue that is large and lasts long e
 }
 
 TEST_CASE("after a failure the queue waits, and another one takes its part") {
-  World w;
+  PolicyWorld w;
   w.add_queue(2, 1, {{"cpus", 1}});
   w.add_queue(2, 1, {{"cpus", 1}});
   w.add_job({variant({{"cpus", 1}})}, 1);
@@ -308,7 +308,7 @@ TEST_CASE("after a failure the queue waits, and another one takes its part") {
 }
 
 TEST_CASE("too many failures one after the other pause a queue") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1, 1, {{"cpus", 1}});
   w.add_job({variant({{"cpus", 1}})}, 1);
   for (int i = 0; i < 3; ++i) {
@@ -329,7 +329,7 @@ TEST_CASE("too many failures one after the other pause a queue") {
 }
 
 TEST_CASE("nothing is asked for twice while the batch system has not answered") {
-  World w;
+  PolicyWorld w;
   w.add_queue(5, 1, {{"cpus", 1}});
   w.add_job({variant({{"cpus", 1}})}, 1);
   w.apply(AllocationSubmitting{kOne, 1, 1, "/d"});
@@ -338,7 +338,7 @@ TEST_CASE("nothing is asked for twice while the batch system has not answered") 
 }
 
 TEST_CASE("an allocation that nobody needs any more is given up after a while") {
-  World w;
+  PolicyWorld w;
   w.add_queue(3, 1, {{"cpus", 1}});
   const JobId job = w.add_job({variant({{"cpus", 1}})}, 3);
   CHECK(w.submit().size() == 3);
@@ -355,7 +355,7 @@ TEST_CASE("an allocation that nobody needs any more is given up after a while") 
 }
 
 TEST_CASE("an allocation that is needed again in time is kept") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1, 1, {{"cpus", 1}});
   const JobId job = w.add_job({variant({{"cpus", 1}})}, 1);
   w.submit();
@@ -371,7 +371,7 @@ TEST_CASE("an allocation that is needed again in time is kept") {
 }
 
 TEST_CASE("a paused queue keeps what it has waiting") {
-  World w;
+  PolicyWorld w;
   w.add_queue(1, 1, {{"cpus", 1}});
   const JobId job = w.add_job({variant({{"cpus", 1}})}, 1);
   w.submit();
@@ -384,7 +384,7 @@ TEST_CASE("a paused queue keeps what it has waiting") {
 }
 
 TEST_CASE("workers that would not be busy enough are not asked for") {
-  World w;
+  PolicyWorld w;
   w.add_queue(4, 1, {{"cpus", 4}}, {}, 1h, 0.75);
   w.add_job({variant({{"cpus", 1}})}, 6);
 
@@ -392,7 +392,7 @@ TEST_CASE("workers that would not be busy enough are not asked for") {
 }
 
 TEST_CASE("a batch system that is slow to start gets no more than was wanted, until all has run") {
-  World w;
+  PolicyWorld w;
   w.add_queue(2, 2, {{"cpus", 2}}, 6);
   const JobId job = w.add_job({variant({{"cpus", 1}})}, 40, 600);
   std::vector<std::string> waiting;

@@ -7,11 +7,11 @@ using namespace hq;
 
 namespace {
 
-struct World {
+struct AllocWorld {
   State state;
   WallTime now{1'000'000'000'000};
 
-  World() {
+  AllocWorld() {
     AllocParams params;
     params.time_limit = 1h;
     apply(AllocQueueCreated{queue, std::make_shared<AllocParams>(params)});
@@ -42,7 +42,7 @@ struct World {
 }  // namespace
 
 TEST_CASE("workers are matched to their allocation by the id of the batch system") {
-  World w;
+  AllocWorld w;
   w.submit(1, 2, "104");
 
   const WorkerId stranger = w.connect("105");
@@ -56,7 +56,7 @@ TEST_CASE("workers are matched to their allocation by the id of the batch system
 }
 
 TEST_CASE("a worker that comes before the batch system has answered belongs to its allocation") {
-  World w;
+  AllocWorld w;
   w.apply(AllocationSubmitting{w.queue, 1, 1, "/d"});
   const WorkerId worker = w.connect("104");
 
@@ -66,7 +66,7 @@ TEST_CASE("a worker that comes before the batch system has answered belongs to i
 }
 
 TEST_CASE("an allocation is over when as many workers have left as were wanted") {
-  World w;
+  AllocWorld w;
   w.submit(1, 2, "104");
   const WorkerId a = w.connect("104", 1);
   const WorkerId b = w.connect("104", 2);
@@ -80,7 +80,7 @@ TEST_CASE("an allocation is over when as many workers have left as were wanted")
 }
 
 TEST_CASE("only workers lost within a minute speak against the allocation") {
-  World w;
+  AllocWorld w;
   w.submit(1, 1, "104");
   w.submit(2, 1, "105");
   const WorkerId early = w.connect("104", 1);
@@ -95,7 +95,7 @@ TEST_CASE("only workers lost within a minute speak against the allocation") {
 }
 
 TEST_CASE("a worker that was given up and comes back makes its allocation run again") {
-  World w;
+  AllocWorld w;
   w.submit(1, 1, "104");
   const WorkerId worker = w.connect("104", 9);
   w.apply(AllocationStarted{w.queue, 1, true});
@@ -110,7 +110,7 @@ TEST_CASE("a worker that was given up and comes back makes its allocation run ag
 }
 
 TEST_CASE("failures make the pauses between attempts longer, success makes them short again") {
-  World w;
+  AllocWorld w;
   const auto fail = [&](uint32_t number) {
     w.apply(AllocationSubmitting{w.queue, number, 1, "/d"});
     w.apply(AllocationNotQueued{w.queue, number, "no", true});
@@ -129,7 +129,7 @@ TEST_CASE("failures make the pauses between attempts longer, success makes them 
 }
 
 TEST_CASE("a submission that works does not excuse allocations that fail") {
-  World w;
+  AllocWorld w;
   w.submit(1, 1, "104");
   w.apply(AllocationEnded{w.queue, 1, AllocationEndKind::kUnexpected, true, "FAILED", {}, {}});
   w.submit(2, 1, "105");
@@ -145,7 +145,7 @@ TEST_CASE("a submission that works does not excuse allocations that fail") {
 }
 
 TEST_CASE("to resume a queue is to forget its failures") {
-  World w;
+  AllocWorld w;
   w.submit(1, 1, "104");
   w.apply(AllocationEnded{w.queue, 1, AllocationEndKind::kUnexpected, true, "", {}, {}});
   w.apply(AllocQueuePaused{w.queue, true});
@@ -157,7 +157,7 @@ TEST_CASE("to resume a queue is to forget its failures") {
 }
 
 TEST_CASE("a submission that was never tried is no failure") {
-  World w;
+  AllocWorld w;
   w.apply(AllocationSubmitting{w.queue, 1, 1, "/d"});
   w.apply(AllocationNotQueued{w.queue, 1, "the server ended", false});
 
@@ -166,7 +166,7 @@ TEST_CASE("a submission that was never tried is no failure") {
 }
 
 TEST_CASE("the end of the server cancels what waits and runs") {
-  World w;
+  AllocWorld w;
   w.submit(1, 1, "104");
   w.submit(2, 1, "105");
   w.connect("105");
@@ -179,7 +179,7 @@ TEST_CASE("the end of the server cancels what waits and runs") {
 }
 
 TEST_CASE("ids of queues and numbers of allocations are used once") {
-  World w;
+  AllocWorld w;
   w.submit(3, 1, "104");
   CHECK(w.state.misfit({w.now, AllocationSubmitting{w.queue, 3, 1, "/d"}}));
 

@@ -4,6 +4,7 @@
 #include "hq/base/random.h"
 #include "hq/core/explain.h"
 #include "support/scheduler_world.h"
+#include "support/thin.h"
 
 using namespace hq;
 using namespace hq::test;
@@ -99,7 +100,7 @@ void check_not_overcommitted(const Cluster& c) {
 }  // namespace
 
 TEST_CASE("no worker is over-committed, and none idles while a task that fits it waits") {
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= rounds(60); ++seed) {
     CAPTURE(seed);
     RandomCluster r(seed);
     r.c.check = seed <= 10;
@@ -121,7 +122,7 @@ TEST_CASE("no worker is over-committed, and none idles while a task that fits it
 
 TEST_CASE("where little is left to do, workers idle for a moment, and never without a reason") {
   uint64_t idled = 0;
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= rounds(40); ++seed) {
     CAPTURE(seed);
     RandomCluster r(seed);
     r.c.check = seed <= 10;

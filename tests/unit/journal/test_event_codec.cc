@@ -2,6 +2,7 @@
 
 #include "hq/base/random.h"
 #include "samples.h"
+#include "support/thin.h"
 
 using namespace hq;
 using namespace hq::test;
@@ -237,7 +238,7 @@ TEST_CASE("no bytes make the decoder do anything but fail or succeed") {
   for (size_t n = 0; n < good.size(); ++n) CHECK_FALSE(decode_records(BytesView(good).substr(0, n)).ok());
 
   SeededRandom random(7);
-  for (int round = 0; round < 20'000; ++round) {
+  for (uint64_t round = 0; round < test::rounds(20'000); ++round) {
     Bytes bytes = good;
     for (uint64_t n = 1 + random.below(4); n > 0; --n)
       bytes[random.below(bytes.size())] = char(random.next());

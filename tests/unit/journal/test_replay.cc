@@ -9,7 +9,7 @@ using namespace hq::test;
 
 namespace {
 
-const std::string kPath = "j.bin";
+const std::string kReplayed = "j.bin";
 
 // A journal file with one record per turn.
 Bytes file_of(const std::vector<std::vector<Record>>& turns, std::vector<uint64_t>* ends = nullptr) {
@@ -26,8 +26,8 @@ Bytes file_of(const std::vector<std::vector<Record>>& turns, std::vector<uint64_
 
 Result<Replayed> replay(const Bytes& bytes) {
   FakeDisk disk;
-  disk.set_content(kPath, bytes);
-  auto replayed = replay_files(disk, kPath);
+  disk.set_content(kReplayed, bytes);
+  auto replayed = replay_files(disk, kReplayed);
   if (replayed) replayed->state.check_invariants();
   return replayed;
 }
@@ -174,9 +174,9 @@ TEST_CASE("a million finished and a million waiting tasks are restored") {
   CHECK(bytes.size() < uint64_t{kTasks} * 20);
 
   FakeDisk disk;
-  disk.set_content(kPath, bytes);
+  disk.set_content(kReplayed, bytes);
   const auto begin = std::chrono::steady_clock::now();
-  auto replayed = replay_files(disk, kPath);
+  auto replayed = replay_files(disk, kReplayed);
   const auto took = std::chrono::steady_clock::now() - begin;
 
   REQUIRE(replayed.ok());

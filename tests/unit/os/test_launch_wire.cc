@@ -3,7 +3,17 @@
 #include <doctest/doctest.h>
 
 using namespace hq;
-using namespace hq::launch_wire;
+using launch_wire::Command;
+using launch_wire::FrameBuffer;
+using launch_wire::put_define;
+using launch_wire::put_drop;
+using launch_wire::put_event;
+using launch_wire::put_fence;
+using launch_wire::put_remove_file;
+using launch_wire::put_start;
+using launch_wire::read_command;
+using launch_wire::read_report;
+using launch_wire::Report;
 
 namespace {
 

@@ -10,6 +10,9 @@
 
 namespace hq::test {
 
+inline constexpr auto kOut = OutputChannel::kStdout;
+inline constexpr auto kErr = OutputChannel::kStderr;
+
 inline OutputFileHeader sample_header() {
   return {"abcdef", 0, WorkerId(3), WallTime{1'700'000'000'000'000'000}, 0x0123456789abcdef};
 }
@@ -31,8 +34,6 @@ inline Bytes take(StreamWriter& writer) {
 
 // Three tasks: one with both channels and two records in one of them, one silent, one lost and started again.
 inline void put_sample(StreamWriter& writer) {
-  constexpr auto kOut = OutputChannel::kStdout;
-  constexpr auto kErr = OutputChannel::kStderr;
   writer.put(chunk(key(1, 5), kOut, 0, 1), "first ");
   writer.put(chunk(key(1, 7), kOut, 0, 2), "lost");
   writer.put(chunk(key(1, 5), kErr, 0, 3), "complaint\n");

@@ -14,6 +14,7 @@
 #include "hq/stream/log_store.h"
 #include "hq/stream/spool.h"
 #include "samples.h"
+#include "support/pipe.h"
 #include "support/temp_dir.h"
 
 using namespace hq;
@@ -21,7 +22,6 @@ using namespace hq::test;
 
 namespace {
 
-constexpr auto kOut = OutputChannel::kStdout;
 constexpr uint8_t kEnds = kChannelEnds | kOtherEmpty;
 
 RecordHeader record(StreamKey key, uint64_t position, uint8_t flags = 0) {
@@ -110,17 +110,6 @@ struct Relay : LogWorld {
       pollfd fd{spool->event_fd(), POLLIN, 0};
       REQUIRE(::poll(&fd, 1, 30'000) == 1);
     }
-  }
-};
-
-struct Pipe {
-  UniqueFd reading;
-  UniqueFd writing;
-  Pipe() {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    reading = UniqueFd(ends[0]);
-    writing = UniqueFd(ends[1]);
   }
 };
 

@@ -12,8 +12,6 @@ using namespace hq::test;
 
 namespace {
 
-constexpr auto kOut = OutputChannel::kStdout;
-
 PeekTarget file_target(const std::string& path) {
   PeekTarget target;
   target.path = path;

@@ -10,12 +10,7 @@
 using namespace hq;
 using namespace hq::test;
 
-namespace {
-
-constexpr auto kOut = OutputChannel::kStdout;
-constexpr auto kErr = OutputChannel::kStderr;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a task is found by the index, and without one by going through the file") {
   TempDir dir;

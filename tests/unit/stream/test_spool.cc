@@ -14,30 +14,13 @@
 #include "hq/stream/catalog.h"
 #include "hq/stream/spool.h"
 #include "samples.h"
+#include "support/pipe.h"
 #include "support/temp_dir.h"
 
 using namespace hq;
 using namespace hq::test;
 
 namespace {
-
-struct Pipe {
-  UniqueFd reading;
-  UniqueFd writing;
-  Pipe() {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    reading = UniqueFd(ends[0]);
-    writing = UniqueFd(ends[1]);
-  }
-  void write(BytesView bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t put = ::write(writing.get(), bytes.data(), bytes.size());
-      REQUIRE(put > 0);
-      bytes.remove_prefix(size_t(put));
-    }
-  }
-};
 
 struct SpoolWorld {
   TempDir dir;
@@ -75,9 +58,6 @@ struct SpoolWorld {
     return count;
   }
 };
-
-constexpr auto kOut = OutputChannel::kStdout;
-constexpr auto kErr = OutputChannel::kStderr;
 
 }  // namespace
 

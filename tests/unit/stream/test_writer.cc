@@ -6,11 +6,7 @@
 using namespace hq;
 using namespace hq::test;
 
-namespace {
-
-constexpr auto kOut = OutputChannel::kStdout;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("what can't be written costs the attempts whose bytes it holds, and the file stays in order") {
   TempDir dir;

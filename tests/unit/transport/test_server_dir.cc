@@ -13,10 +13,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const RunningVersion kRunning{"1.0.0-dev", ProtocolRange{1, 1}};
+const RunningVersion kRunningHere{"1.0.0-dev", ProtocolRange{1, 1}};
 
 AccessRecord any_record() {
-  return generate_access(kRunning, "abcdef", {"n1", 1, true}, {"n1", 2, true});
+  return generate_access(kRunningHere, "abcdef", {"n1", 1, true}, {"n1", 2, true});
 }
 
 unsigned mode_of(const std::string& path) {
@@ -94,24 +94,24 @@ TEST_CASE("a missing server directory is told to clients and workers in their wo
   TempDir temp;
   ServerDir dir{temp / "nodir", false};
 
-  CHECK(load_client_access(dir, kRunning).error().full_text() ==
+  CHECK(load_client_access(dir, kRunningHere).error().full_text() ==
         "Invalid server directory\n\nCaused by:\n    Error: \"" + dir.path + "\" is not a directory");
-  CHECK(load_worker_access(dir, kRunning).error().full_text() ==
+  CHECK(load_worker_access(dir, kRunningHere).error().full_text() ==
         "Cannot load server directory\n\nCaused by:\n    Error: \"" + dir.path + "\" is not a directory");
 }
 
 TEST_CASE("without an access file there is advice, with the directory only when it is not the default") {
   TempDir temp;
 
-  CHECK(load_client_access({temp.path(), false}, kRunning).error().full_text() ==
+  CHECK(load_client_access({temp.path(), false}, kRunningHere).error().full_text() ==
         "No running instance of HQ found at \"" + temp.path() +
             "\".\nTry to start the server: `hq server start " + "--server-dir " + temp.path() +
             "` or use a different server directory.\n\nCaused by:\n" +
             "    No such file or directory (os error 2)");
-  CHECK(load_client_access({temp.path(), true}, kRunning).error().message ==
+  CHECK(load_client_access({temp.path(), true}, kRunningHere).error().message ==
         "No running instance of HQ found at \"" + temp.path() +
             "\".\nTry to start the server: `hq server start` or use a different server directory.");
-  CHECK(load_worker_access({temp.path(), false}, kRunning).error().full_text() ==
+  CHECK(load_worker_access({temp.path(), false}, kRunningHere).error().full_text() ==
         "Cannot load access record from \"" + temp.path() +
             "/access.json\"\n\nCaused by:\n    No such file or directory (os error 2)");
 }
@@ -124,14 +124,14 @@ TEST_CASE("a version mismatch stands alone for clients and is a cause for worker
   REQUIRE(store_access(temp / "access.json", record).ok());
   ServerDir dir{temp.path(), false};
 
-  CHECK(load_client_access(dir, kRunning).error().full_text() ==
+  CHECK(load_client_access(dir, kRunningHere).error().full_text() ==
         "Hyperqueue version mismatch detected.\n"
         "Access record contains version 0.26.1, but the current version is 1.0.0-dev.");
-  CHECK(load_worker_access(dir, kRunning).error().full_text() ==
+  CHECK(load_worker_access(dir, kRunningHere).error().full_text() ==
         "Cannot load access record from \"" + temp.path() + "/access.json\"\n\nCaused by:\n" +
             "    Version error: Hyperqueue version mismatch detected.\n"
             "    Access record contains version 0.26.1, but the current version is 1.0.0-dev.");
-  CHECK(load_server_access(temp / "access.json", kRunning).error().message ==
+  CHECK(load_server_access(temp / "access.json", kRunningHere).error().message ==
         "Version error: Hyperqueue version mismatch detected.\n"
         "Access record contains version 0.26.1, but the current version is 1.0.0-dev.");
 }
@@ -143,9 +143,9 @@ TEST_CASE("a directory with an access file serves clients directly or through hq
   REQUIRE(store_access(access_file_of(numbered), any_record()).ok());
   REQUIRE(set_current(dir, numbered).ok());
 
-  CHECK(load_client_access(dir, kRunning).ok());
-  CHECK(load_client_access({numbered, false}, kRunning).ok());
-  CHECK(load_worker_access({temp / "hq-current", false}, kRunning).ok());
+  CHECK(load_client_access(dir, kRunningHere).ok());
+  CHECK(load_client_access({numbered, false}, kRunningHere).ok());
+  CHECK(load_worker_access({temp / "hq-current", false}, kRunningHere).ok());
 }
 
 TEST_CASE("an unreachable or already running server is named with its directory") {

@@ -15,6 +15,7 @@
 #include "hq/core/text/resource_request_text.h"
 #include "hq/core/text/selector.h"
 #include "hq/core/text/stdio_text.h"
+#include "support/thin.h"
 
 using namespace hq;
 
@@ -90,7 +91,7 @@ TEST_CASE("no text makes a parser crash") {
   SeededRandom random(2026);
   const std::vector<ResourceItem> items = {{"cpus", ResourceGroups{{{"0"}, {"1"}}}}, {"mem", ResourceSum{}}};
   size_t accepted = 0;
-  for (int i = 0; i < 40'000; ++i) {
+  for (uint64_t i = 0; i < test::rounds(40'000); ++i) {
     const std::string text = random_text(random);
     accepted += parse_id_array(text).ok();
     accepted += parse_selector(text, {}).ok();

@@ -7,12 +7,12 @@ using namespace hq;
 
 namespace {
 
-std::string cpus(std::string_view text) {
+std::string requested_cpus(std::string_view text) {
   const auto entry = parse_allocation("cpus", text);
   return entry ? entry->text() : entry.error().message;
 }
 
-std::string resource(std::string_view text) {
+std::string requested_resource(std::string_view text) {
   const auto entry = parse_resource_request(text);
   return entry ? entry->name + ": " + entry->text() : entry.error().message;
 }
@@ -20,50 +20,51 @@ std::string resource(std::string_view text) {
 }  // namespace
 
 TEST_CASE("allocations have an amount and a policy") {
-  CHECK(cpus("4") == "4 compact");
-  CHECK(cpus("2 scatter") == "2 scatter");
-  CHECK(cpus("0.5") == "0.5 compact");
-  CHECK(cpus("1.25 tight") == "1.25 tight");
-  CHECK(cpus("all") == "all");
-  CHECK(cpus("8 compact!") == "8 compact!");
-  CHECK(cpus("8compact") == "8 compact");
-  CHECK(cpus("2tight!") == "2 tight!");
-  CHECK(cpus("5_000 ") == "5000 compact");
-  CHECK(cpus("1.5000") == "1.5 compact");
+  CHECK(requested_cpus("4") == "4 compact");
+  CHECK(requested_cpus("2 scatter") == "2 scatter");
+  CHECK(requested_cpus("0.5") == "0.5 compact");
+  CHECK(requested_cpus("1.25 tight") == "1.25 tight");
+  CHECK(requested_cpus("all") == "all");
+  CHECK(requested_cpus("8 compact!") == "8 compact!");
+  CHECK(requested_cpus("8compact") == "8 compact");
+  CHECK(requested_cpus("2tight!") == "2 tight!");
+  CHECK(requested_cpus("5_000 ") == "5000 compact");
+  CHECK(requested_cpus("1.5000") == "1.5 compact");
   CHECK(parse_allocation("mem", "100.5")->amount.scaled == 1005000);
 }
 
 TEST_CASE("a bad allocation is shown with the place and the reason") {
-  CHECK(cpus("0") ==
+  CHECK(requested_cpus("0") ==
         "Unexpected end of input found, expected something else:\n  0\n  |\n  --- Zero resources cannot be "
         "requested\n");
-  CHECK(cpus("-1") ==
+  CHECK(requested_cpus("-1") ==
         "Unexpected token found while attempting to parse number, expected all:\n  -1\n  |\n  --- Unexpected "
         "token "
         "`-`\n");
-  CHECK(cpus("1.23456") ==
+  CHECK(requested_cpus("1.23456") ==
         "Unexpected end of input found, expected something else:\n  1.23456\n  |\n  --- Resource precision "
         "exceeded\n");
-  CHECK(cpus("3.") ==
+  CHECK(requested_cpus("3.") ==
         "Unexpected end of input found while attempting to parse number, expected something else:\n  3.\n    "
         "|\n    "
         "--- Unexpected end of input\n");
-  CHECK(cpus("2 foo") ==
+  CHECK(requested_cpus("2 foo") ==
         "Unexpected token found, expected <end of input> or c or s or t:\n  2 foo\n    |\n    --- Unexpected "
         "token "
         "`f`\n");
-  CHECK(cpus("all compact") ==
+  CHECK(requested_cpus("all compact") ==
         "Unexpected token found, expected <end of input>:\n  all compact\n     |\n     --- Unexpected token "
         "` `\n");
   CHECK(
-      cpus("") ==
+      requested_cpus("") ==
       "Unexpected end of input found while attempting to parse number, expected all:\n(the input was empty)");
-  CHECK(cpus("x") == "Unexpected token found, expected all:\n  x\n  |\n  --- Unexpected token `x`\n");
-  CHECK(cpus("5000000000") ==
+  CHECK(requested_cpus("x") ==
+        "Unexpected token found, expected all:\n  x\n  |\n  --- Unexpected token `x`\n");
+  CHECK(requested_cpus("5000000000") ==
         "Unexpected end of input found, expected something else:\n  5000000000\n  |\n  --- Cannot parse as "
         "4-byte "
         "unsigned integer\n");
-  CHECK(cpus("2 comfort").ends_with("\n       |\n       --- Unexpected token `f`\n"));
+  CHECK(requested_cpus("2 comfort").ends_with("\n       |\n       --- Unexpected token `f`\n"));
   for (const std::string bad :
        {".5", "scatter!", "1.00000", "2 compact!!", "2 tight scatter", "1GiB", "0.0"}) {
     CAPTURE(bad);
@@ -72,14 +73,14 @@ TEST_CASE("a bad allocation is shown with the place and the reason") {
 }
 
 TEST_CASE("resource requests have a name") {
-  CHECK(resource("gpus/nvidia=1") == "gpus/nvidia: 1 compact");
-  CHECK(resource("foo = 2 scatter") == "foo: 2 scatter");
-  CHECK(resource("foo=all") == "foo: all");
-  CHECK(resource("foo") ==
+  CHECK(requested_resource("gpus/nvidia=1") == "gpus/nvidia: 1 compact");
+  CHECK(requested_resource("foo = 2 scatter") == "foo: 2 scatter");
+  CHECK(requested_resource("foo=all") == "foo: all");
+  CHECK(requested_resource("foo") ==
         "Unexpected end of input found, expected =:\n  foo\n     |\n     --- Unexpected end of input\n");
-  CHECK(resource("foo_x=1") ==
+  CHECK(requested_resource("foo_x=1") ==
         "Unexpected token found, expected =:\n  foo_x=1\n     |\n     --- Unexpected token `_`\n");
-  CHECK(resource("foo=0") ==
+  CHECK(requested_resource("foo=0") ==
         "Unexpected end of input found, expected something else:\n  foo=0\n      |\n      --- Zero resources "
         "cannot "
         "be requested\n");
@@ -88,16 +89,16 @@ TEST_CASE("resource requests have a name") {
 }
 
 TEST_CASE("memory may be asked for in binary sizes") {
-  CHECK(resource("mem=4GiB") == "mem: 4096 compact");
-  CHECK(resource("mem=500MiB") == "mem: 500 compact");
-  CHECK(resource("mem=500M") == "mem: 500 compact");
-  CHECK(resource("mem=2g") == "mem: 2048 compact");
-  CHECK(resource("mem=1.5 GB tight") == "mem: 1536 tight");
-  CHECK(resource("mem=512KB") == "mem: 0.5 compact");
-  CHECK(resource("mem=1K") == "mem: 0.001 compact");
-  CHECK(resource("mem=1TiB") == "mem: 1048576 compact");
-  CHECK(resource("mem=4000") == "mem: 4000 compact");
-  CHECK(resource("mem=5000000T").ends_with("Cannot parse as 4-byte unsigned integer\n"));
+  CHECK(requested_resource("mem=4GiB") == "mem: 4096 compact");
+  CHECK(requested_resource("mem=500MiB") == "mem: 500 compact");
+  CHECK(requested_resource("mem=500M") == "mem: 500 compact");
+  CHECK(requested_resource("mem=2g") == "mem: 2048 compact");
+  CHECK(requested_resource("mem=1.5 GB tight") == "mem: 1536 tight");
+  CHECK(requested_resource("mem=512KB") == "mem: 0.5 compact");
+  CHECK(requested_resource("mem=1K") == "mem: 0.001 compact");
+  CHECK(requested_resource("mem=1TiB") == "mem: 1048576 compact");
+  CHECK(requested_resource("mem=4000") == "mem: 4000 compact");
+  CHECK(requested_resource("mem=5000000T").ends_with("Cannot parse as 4-byte unsigned integer\n"));
   CHECK_FALSE(parse_resource_request("mem=4GiBs"));
   CHECK_FALSE(parse_resource_request("mem=0GiB"));
   CHECK_FALSE(parse_resource_request("foo=4GiB"));
