@@ -2,6 +2,7 @@
 // a look ahead finds it (lookahead.h). What it says shall start now is placed first; the rest has its usual
 // turn, but where room is to be left empty until the next end.
 #include <algorithm>
+#include <variant>
 
 #include "core/scheduler/pass.h"
 #include "core/scheduler/scheduler_limits.h"
@@ -15,6 +16,34 @@ double seconds_of(Duration duration) {
 }
 
 }  // namespace
+
+bool Pass::has_indices(ResourceIndex r) const {
+  const std::string& name = in_->state.classes().resource_name(r);
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    for (const ResourceItem& item : rooms_.at(i).worker->config->resources.items) {
+      if (item.name == name && !std::holds_alternative<ResourceSum>(item.kind)) return true;
+    }
+  }
+  return false;
+}
+
+// How many tasks that ask for parts of single cpus or GPUs fit depends on who shares which one, unless all
+// ask for the same part, and a whole number of these makes one up.
+bool Pass::amounts_tell_all() const {
+  std::vector<uint64_t> parts(rooms_.resources());
+  for (const Demand& demand : demands_) {
+    for (const VariantNeed& need : needs(demand.klass)) {
+      for (const VariantNeed::Item& item : need.items) {
+        const uint64_t part = item.amount.fraction();
+        uint64_t& known = parts[item.resource];
+        if (part == 0 || part == known || !has_indices(item.resource)) continue;
+        if (known != 0 || Amount::kScale % part != 0) return false;
+        known = part;
+      }
+    }
+  }
+  return true;
+}
 
 // A look ahead is worth its time and says the truth: few tasks and workers, durations known, and nothing
 // that amounts and durations do not tell. What users weigh is not weighed against time.
@@ -35,7 +64,7 @@ bool Pass::may_look_ahead() const {
     tasks += demand.remaining;
     choices += variants.size();
   }
-  if (choices < 2 || tasks > kAheadTasks) return false;
+  if (choices < 2 || tasks > kAheadTasks || !amounts_tell_all()) return false;
   for (size_t i = 0; i < rooms_.size(); ++i) {
     const Room& room = rooms_.at(i);
     if (room.closed || room.gang || room.occupied || room.least_use || room.watched()) return false;

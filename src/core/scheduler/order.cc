@@ -97,7 +97,8 @@ void Pass::find_durations(std::vector<Turn>& turns) const {
   double count = 0;
   for (Turn& turn : turns) {
     turn.seconds = known_seconds(turn.klass);
-    if (turn.seconds < 0) continue;
+    turn.known = turn.seconds >= 0;
+    if (!turn.known) continue;
     sum += turn.seconds * double(turn.count);
     count += double(turn.count);
   }
@@ -159,10 +160,13 @@ std::vector<Pass::Turn> Pass::turns() {
   });
   for (size_t t = 0; t < turns.size(); ++t) turns[t].age = t;
   if (turns.size() > 1) find_urgent(turns);
-  std::stable_sort(turns.begin(), turns.end(), [](const Turn& a, const Turn& b) {
+  const bool nothing_known =
+      std::none_of(turns.begin(), turns.end(), [](const Turn& turn) { return turn.known; });
+  std::stable_sort(turns.begin(), turns.end(), [&](const Turn& a, const Turn& b) {
     if (a.weight != b.weight) return a.weight > b.weight;
     if (a.urgent != b.urgent) return a.urgent;
     if (!a.urgent) return a.age < b.age;
+    if (nothing_known && a.size != b.size) return a.size > b.size;
     const int64_t lasts_a = coarse(a.lasts);
     const int64_t lasts_b = coarse(b.lasts);
     if (lasts_a != lasts_b) return lasts_a > lasts_b;

@@ -41,6 +41,7 @@ bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Sche
 void Pass::begin_step(const PlanInput& input) {
   in_ = &input;
   put_.clear();
+  others_.reset();
   if (!begun_) {
     begun_ = true;  // with what the constructor has just read
     return;
@@ -111,6 +112,7 @@ void Pass::open_priority() {
   for (const Demand& demand : demands_) order_of_[demand.klass.value] = kNoOrder;
   demands_.clear();
   put_.clear();
+  others_.reset();
   for (const Turn& turn : turns()) {
     order_of_[turn.klass.value] = demands_.size();
     demands_.push_back({turn.klass, turn.count, turn.age, false});

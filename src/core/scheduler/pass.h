@@ -73,6 +73,7 @@ class Pass {
     uint32_t weight = 0;
     size_t age = 0;
     double seconds = 0;  // of one task, as far as known
+    bool known = false;  // measured or requested
     double lasts = 0;    // of all of them, if they had all workers to themselves
     double size = 0;     // of one task: the shares of all resources that it asks for, added up
     bool urgent = false;
@@ -89,6 +90,8 @@ class Pass {
   // ahead.cc
   void look_ahead();
   [[nodiscard]] bool may_look_ahead() const;
+  [[nodiscard]] bool has_indices(ResourceIndex r) const;
+  [[nodiscard]] bool amounts_tell_all() const;
   [[nodiscard]] std::optional<Ahead> make_ahead() const;
   bool add_running(size_t room, Ahead& ahead) const;
   [[nodiscard]] double may_idle_for() const;
@@ -119,6 +122,10 @@ class Pass {
     size_t choices;      // index into choices_
     uint64_t taken = 0;  // index into these
   };
+  struct Taking {
+    size_t room;
+    std::vector<uint32_t> counts;  // by variant
+  };
   bool place_variants(Demand& demand);
   bool gather_offers(Demand& demand);
   void accept_offers(Demand& demand);
@@ -128,6 +135,33 @@ class Pass {
   [[nodiscard]] std::vector<Choice> choices_of(size_t room, const Demand& demand,
                                                const std::vector<uint64_t>& fits, uint64_t most);
   [[nodiscard]] double value_of(size_t room, ClassId klass, size_t variant) const;
+
+  // spare.cc
+  struct Lesser {  // a variant that asks for less than another one, and for nothing more
+    uint8_t from;
+    uint8_t to;
+    std::vector<std::pair<ResourceIndex, int64_t>> spares;
+  };
+  struct Behind {  // a class whose turn is later
+    ClassId klass;
+    uint64_t remaining;
+  };
+  struct Others {
+    std::vector<int64_t> free;                 // by resource: in all rooms
+    std::vector<std::vector<int64_t>> behind;  // by demand, then resource: what this one and later ones want
+  };
+  struct Sparing {
+    std::vector<int64_t> lack;   // by resource: what those behind want beyond what is free for them
+    std::vector<int64_t> left;   // of the room at hand
+    std::vector<Behind> behind;  // the next ones
+  };
+  [[nodiscard]] std::vector<Lesser> lesser_variants(ClassId klass) const;
+  void find_others();
+  [[nodiscard]] Sparing behind(const Demand& demand, const std::vector<Taking>& takings);
+  void spare_for_others(const Demand& demand, std::vector<Taking>& takings);
+  bool spare_one(const Lesser& lesser, size_t room, Sparing& sparing);
+  [[nodiscard]] uint64_t users_of(const Lesser& lesser, const VariantNeed& need, uint64_t most, size_t room,
+                                  const Sparing& sparing) const;
 
   // gangs.cc
   struct Group {
@@ -224,6 +258,8 @@ class Pass {
   std::map<std::vector<int64_t>, size_t> known_choices_;  // rooms that are alike in what matters count as one
   uint64_t combinations_ = 0;                             // compared so far
   std::optional<uint8_t> only_variant_;
+  std::optional<Others> others_;  // of this step and priority, once somebody has asked
+  size_t spared_in_ = 0;          // rooms in which something to spare was looked for
 
   // while things are kept from lower priorities
   std::vector<Keeper> keepers_;

@@ -68,7 +68,12 @@ uint64_t Pass::room_for(size_t i, const Demand& demand, const VariantNeed& need)
 }
 
 void Pass::take(size_t i, Demand& demand, uint8_t variant, uint64_t n) {
-  rooms_.take(i, needs(demand.klass)[variant], n);
+  const VariantNeed& need = needs(demand.klass)[variant];
+  rooms_.take(i, need, n);
+  for (const VariantNeed::Item& item : need.items) {
+    const int64_t each = item.all ? rooms_.total(i, item.resource) : int64_t(item.amount.scaled);
+    if (others_) others_->free[item.resource] -= each * int64_t(n);
+  }
   put(i, demand, variant, n, true);
 }
 

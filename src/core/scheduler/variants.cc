@@ -1,6 +1,7 @@
 // Slots of classes with several variants. The value of a variant is its weight times the share of all
 // resources that it uses; tasks are spread over workers and variants so that the sum is greatest. Ties: more
-// tasks, then the earlier variant, then the lower worker id.
+// tasks, then the earlier variant, then the lower worker id. What others behind would use just as well is
+// left to them (spare.cc).
 #include <algorithm>
 #include <bit>
 #include <functional>
@@ -63,6 +64,9 @@ std::optional<uint8_t> Pass::one_variant_for_all(const Demand& demand) {
       room += room_for(block * Rooms::kBlock + size_t(std::countr_zero(bits)), demand, variants[best]);
   }
   if (room < demand.remaining) return std::nullopt;
+  const std::vector<Lesser> lesser = lesser_variants(demand.klass);
+  if (std::any_of(lesser.begin(), lesser.end(), [&](const Lesser& one) { return one.from == best; }))
+    return std::nullopt;  // but room by room something may be left to others
   return uint8_t(best);
 }
 
@@ -237,14 +241,19 @@ void Pass::accept_offers(Demand& demand) {
   } else {
     for (Offer& offer : offers_) offer.taken = choices_[offer.choices].size() - 1;
   }
+  std::vector<Taking> takings;
   for (const Offer& offer : offers_) {
     const Choice& choice = choices_[offer.choices][offer.taken];
-    for (size_t v = 0; v < choice.counts.size(); ++v) {
-      if (choice.counts[v] == 0) continue;
+    if (choice.tasks > 0) takings.push_back({offer.room, choice.counts});
+  }
+  spare_for_others(demand, takings);
+  for (const Taking& taking : takings) {
+    for (size_t v = 0; v < taking.counts.size(); ++v) {
+      if (taking.counts[v] == 0) continue;
       // What was looked at in an earlier step may have changed.
       const uint64_t n =
-          std::min<uint64_t>(choice.counts[v], room_for(offer.room, demand, needs(demand.klass)[v]));
-      if (n > 0) take(offer.room, demand, uint8_t(v), n);
+          std::min<uint64_t>(taking.counts[v], room_for(taking.room, demand, needs(demand.klass)[v]));
+      if (n > 0) take(taking.room, demand, uint8_t(v), n);
     }
   }
 }

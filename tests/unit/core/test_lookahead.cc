@@ -217,3 +217,30 @@ TEST_CASE("nothing is left idle for a minute over and over") {
   }
   CHECK(w.c.running_on(w.large_worker, w.small) == 1);
 }
+
+TEST_CASE("there is no look ahead where it matters which cpus tasks share") {
+  for (bool indices : {false, true}) {
+    CAPTURE(indices);
+    Cluster c;
+    const auto add_worker = [&](uint32_t cpus) {
+      auto config = std::make_shared<WorkerConfig>();
+      if (indices) {
+        config->resources.items.push_back({"cpus", ResourceSpan{0, cpus - 1}});
+      } else {
+        config->resources.items.push_back({"cpus", ResourceSum{Amount::units(cpus)}});
+      }
+      if (cpus > 1) config->resources.items.push_back({"gpus", ResourceSum{Amount::units(1)}});
+      const WorkerId id = c.state.next_worker_id();
+      c.apply(WorkerConnected{id, WorkerUid(id.value), config});
+      return id;
+    };
+    add_worker(1);
+    const WorkerId larger = add_worker(2);
+    c.add_job({lasting({{"cpus", 1}}, 1)}, 2, 1);
+    c.plan();
+    c.add_job({lasting({{"cpus", 2}, {"gpus", 1}}, 4)}, 1, 4);
+    c.add_job({lasting({{"cpus", 0.75}}, 3)}, 1, 3);
+    c.plan();
+    CHECK(c.scheduler.left_idle(larger).has_value() != indices);
+  }
+}

@@ -57,6 +57,53 @@ TEST_CASE("variants of one array fill a worker together") {
   CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{0, 4}, {1, 3}});
 }
 
+TEST_CASE("a task leaves to others behind it what they use just as well") {
+  Cluster c;
+  const WorkerId first = c.add_worker({{"cpus", 4}});
+  c.add_worker({{"cpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 4}}), variant({{"cpus", 3}})}, 2);
+  const auto two_of = [](uint8_t v) { return std::map<uint8_t, uint64_t>{{v, 2}}; };
+
+  SUBCASE("all of it") {
+    const JobId others = c.add_job({variant({{"cpus", 1}})}, 3);
+    c.plan();
+    CHECK(c.variants_of(job) == two_of(1));
+    CHECK(c.running_on(first, others) == 1);
+    CHECK(c.running(others) == 2);
+  }
+  SUBCASE("no more than they want") {
+    c.add_job({variant({{"cpus", 1}})}, 1);
+    c.plan();
+    CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{0, 1}, {1, 1}});
+  }
+  SUBCASE("not if it is too little for them") {
+    c.add_job({variant({{"cpus", 2}})}, 1);
+    c.plan();
+    CHECK(c.variants_of(job) == two_of(0));
+  }
+  SUBCASE("not if they find room elsewhere") {
+    const WorkerId third = c.add_worker({{"cpus", 8}});
+    const JobId others = c.add_job({variant({{"cpus", 1}})}, 8);
+    c.plan();
+    CHECK(c.variants_of(job) == two_of(0));
+    CHECK(c.running_on(third, others) == 8);
+  }
+  SUBCASE("not to lower priorities") {
+    c.add_job({variant({{"cpus", 1}})}, 8, 1, -1);
+    c.plan();
+    CHECK(c.variants_of(job) == two_of(0));
+  }
+}
+
+TEST_CASE("what weighs more is not left to others") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId job = c.add_job({variant({{"cpus", 4}}, 20'000), variant({{"cpus", 3}}, 20'000)}, 1);
+  c.add_job({variant({{"cpus", 1}})}, 4);
+  c.plan();
+  CHECK(c.variants_of(job) == std::map<uint8_t, uint64_t>{{0, 1}});
+}
+
 TEST_CASE("few tasks spread over workers when larger variants use more") {
   Cluster c;
   const WorkerId first = c.add_worker({{"cpus", 4}});
@@ -421,6 +468,16 @@ TEST_CASE("tasks of which few fit at a time do not stay to the end, where they w
   const WallTime begin = c.now;
   c.run();
   CHECK(c.now - begin == 5s);
+}
+
+TEST_CASE("while no duration is known, large tasks begin before many small ones, not after them") {
+  Cluster c;
+  c.add_worker({{"cpus", 4}});
+  const JobId small = c.add_job({variant({{"cpus", 1}})}, 12);
+  const JobId large = c.add_job({variant({{"cpus", 3}})}, 2);
+  c.plan();
+  CHECK(c.running(large) == 1);
+  CHECK(c.running(small) == 1);
 }
 
 TEST_CASE("in a long queue the older job goes first all the same") {
