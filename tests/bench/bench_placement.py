@@ -95,9 +95,11 @@ def compare(options, tools, with_original):
     rows = []
     for make in (alternatives, fractions, priorities, gpus, numa):
         workload, name = make(), make.__name__
+        if options.only not in (None, name):
+            continue
         ours, original = [], []
         beside = with_original and make not in (gpus, numa)
-        for _ in range(min(options.runs, 3)):
+        for _ in range(options.runs if options.only else min(options.runs, 3)):
             ours.append(our_seconds(tools, workload))
             if beside:
                 original.append(original_seconds(options.peer_python, workload))

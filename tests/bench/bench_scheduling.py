@@ -102,7 +102,9 @@ def makespans(options, tools, knowledge):
 
 
 def scheduling(options, tools):
-    rows = plans(options, tools) + makespans(options, tools, "known") + makespans(options, tools, "unknown")
+    rows = plans(options, tools) if options.only in (None, "plans") else []
+    if options.only in (None, "small"):
+        rows += makespans(options, tools, "known") + makespans(options, tools, "unknown")
     with_original = has_original(options.peer_python)
     if not with_original:
         say("no Python with the original (--peer-python): workloads are not compared with it")
