@@ -7,6 +7,7 @@ namespace hq {
 namespace {
 
 constexpr int kFramesAtOnce = 256;
+constexpr size_t kUnsentAhead = 4;  // messages of a request that its sender need not wait for
 
 }  // namespace
 
@@ -20,16 +21,41 @@ Result<Client> Client::connect(ClientPorts ports, ExplainFailure explain) {
 }
 
 RequestId Client::send(const msg::ClientRequest& request) {
+  const RequestId id = begin();
+  send_last(id, request);
+  return id;
+}
+
+RequestId Client::begin() {
   const RequestId id(next_request_++);
-  unsent_.push_back(encode(id, request));
   answers_[id];
   return id;
+}
+
+void Client::send_last(RequestId request, const msg::ClientRequest& message) {
+  unsent_.push_back(encode(request, message));
+}
+
+Result<void> Client::send_ahead(RequestId request, const msg::ClientRequest& message) {
+  unsent_.push_back(encode(request, message));
+  send_unsent();
+  while (unsent_.size() > kUnsentAhead) {
+    if (auto pumped = pump(ports_.clock.now().mono + 1ms); !pumped) return pumped;
+    if (answers_[request].empty()) continue;
+    if (auto reply = next(request); !reply) return reply.error();
+    return Error("The server answered before the request was complete");
+  }
+  return {};
+}
+
+void Client::send_unsent() {
+  while (!unsent_.empty() && channel_->send_away(unsent_.front()) == SendStatus::kSent) unsent_.pop_front();
 }
 
 // Sends what can be sent and waits until something came in, or the deadline.
 Result<void> Client::pump(std::optional<TimePoint> deadline) {
   while (true) {
-    while (!unsent_.empty() && channel_->send_away(unsent_.front()) == SendStatus::kSent) unsent_.pop_front();
+    send_unsent();
     bool got = false;
     // A fair share: who is told more than that at a time works it off first.
     for (int n = 0; n < kFramesAtOnce; ++n) {

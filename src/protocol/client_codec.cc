@@ -25,9 +25,10 @@ void put_message(WireWriter& w, RequestId id, const M& message) {
 // What the large parts of a message will take, so that they are moved once.
 size_t size_hint(const msg::ClientRequest& request) {
   constexpr size_t kRest = 4096;
+  if (const auto* upload = std::get_if<msg::UploadEntries>(&request)) return kRest + upload->entries.bytes();
   const auto* submit = std::get_if<msg::Submit>(&request);
   if (submit == nullptr || !submit->submit.entries) return kRest;
-  return kRest + submit->submit.entries->blob.size() + 4 * submit->submit.entries->ends.size();
+  return kRest + submit->submit.entries->bytes();
 }
 
 size_t size_hint(const msg::ClientReply& reply) {

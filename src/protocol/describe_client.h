@@ -34,16 +34,17 @@ void describe(V& v, S& s) {
 // largest that exists.
 inline void complete_submit(const MapValue& map, msg::Submit& s) {
   SubmitDescription& submit = s.submit;
+  const bool has_entries = submit.entries || s.uploaded > 0;
+  const uint64_t entries = uint64_t{s.uploaded} + (submit.entries ? submit.entries->size() : 0);
   if (!map.has("ids") && !submit.is_graph()) {
-    const size_t count = submit.entries ? submit.entries->size() : 1;
+    const uint64_t count = has_entries ? entries : 1;
     if (count > UINT32_MAX) return map.fail("too many entries");
     submit.ids = IdArray::consecutive(0, uint32_t(count));
     if (!map.has("ids_after_existing")) s.ids_after_existing = s.job.has_value();
   }
-  if (submit.is_graph() && (!submit.ids.empty() || submit.entries))
+  if (submit.is_graph() && (!submit.ids.empty() || has_entries))
     return map.fail("a graph has neither 'ids' nor 'entries'");
-  if (submit.entries && submit.entries->size() != submit.ids.count())
-    map.fail("'entries' and 'ids' differ in number");
+  if (has_entries && entries != submit.ids.count()) map.fail("'entries' and 'ids' differ in number");
 }
 
 template <>
@@ -56,9 +57,18 @@ void describe(V& v, S& s) {
   describe(v, s.submit);
   v.field("ids_after_existing", s.ids_after_existing);
   v.field("notices", s.notices);
+  v.field("uploaded", s.uploaded);
   if constexpr (V::kDecodes) {
     if (v.map().ok()) complete_submit(v.map(), s);
   }
+}
+
+template <>
+inline constexpr std::string_view kTypeName<msg::UploadEntries> = "upload_entries";
+template <class V, Is<msg::UploadEntries> S>
+void describe(V& v, S& s) {
+  v.field("entries", s.entries);
+  v.field("expected_bytes", s.expected_bytes);
 }
 
 template <>

@@ -19,7 +19,7 @@ Result<T> decode_value(BytesView bytes, const char* name) {
 
 Bytes encode_submit(const SubmitDescription& submit) {
   constexpr size_t kRest = 512;
-  WireWriter w(submit.entries ? kRest + submit.entries->blob.size() + 4 * submit.entries->size() : kRest);
+  WireWriter w(submit.entries ? kRest + submit.entries->bytes() : kRest);
   put(w, submit);
   return w.take();
 }

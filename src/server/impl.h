@@ -197,6 +197,7 @@ struct Server::Impl {
   void on(PeerId from, RequestId id, msg::PruneJournal&& request);
   void on(PeerId from, RequestId id, msg::FollowEvents&& request);
   void on(PeerId from, RequestId id, msg::Submit&& request);
+  void on(PeerId from, RequestId id, msg::UploadEntries&& request);
   void on(PeerId from, RequestId id, msg::ResubmitJob&& request);
   void on(PeerId from, RequestId id, msg::OpenJob&& request);
   void on(PeerId from, RequestId id, msg::CloseJobs&& request);
@@ -227,8 +228,15 @@ struct Server::Impl {
   [[nodiscard]] std::string not_now(ClassId klass, int32_t priority, const WorkerState& worker) const;
   void abort_hopeless(JobId job);
   void pump_pages();
+  void probe_clients();
+  void drop_client(PeerId client);
   void answer_prunes();
   void end_events();
+
+  // --- entries ahead of their submit (uploads.cc) ----------------------------------------------------------
+  // Puts them into the submit; else what the client is told.
+  [[nodiscard]] std::optional<std::string> take_uploaded(PeerId from, RequestId id, msg::Submit& request);
+  [[nodiscard]] std::optional<std::string> refuse_more(const Entries& entries, const Entries& more) const;
 
   // --- time (on_timer.cc) ----------------------------------------------------------------------------------
   void on_timer();
@@ -259,6 +267,12 @@ struct Server::Impl {
   Outbox to_clients;
   Waiters waiters;
   Pages pages;
+  struct Upload {
+    RequestId submit;
+    Entries entries;
+  };
+  std::map<PeerId, Upload> uploads;  // not submitted so far; one of a client
+  size_t late_upload_probes = 0;     // still to do
   struct PendingPrune {
     PeerId client;
     RequestId request;

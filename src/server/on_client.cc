@@ -259,6 +259,10 @@ std::optional<std::string> refuse_submit(const State& state, const msg::Submit& 
 }
 
 void Server::Impl::on(PeerId from, RequestId id, msg::Submit&& request) {
+  if (auto refusal = take_uploaded(from, id, request)) {
+    reply(from, id, msg::Failed{*refusal});
+    return;
+  }
   const Job* job = request.job ? state.find_job(*request.job) : nullptr;
   if (request.ids_after_existing && job != nullptr && !request.submit.is_graph()) {
     const uint64_t first = job->highest_id() ? uint64_t{*job->highest_id()} + 1 : 0;

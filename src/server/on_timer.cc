@@ -33,6 +33,10 @@ void Server::Impl::on_timer() {
     end_fences();
     judge_idleness();
     give_up_peeks();
+    if (late_upload_probes > 0) {
+      --late_upload_probes;
+      probe_clients();
+    }
   }
   judge_suspects();
   for (PeerId peer : acks_due) {

@@ -125,7 +125,7 @@ size_t bytes_of(const std::vector<SubmitDescription>& submits) {
   size_t bytes = 0;
   for (const SubmitDescription& submit : submits) {
     bytes += kRest * (1 + submit.graph.size()) + submit.ids.parts.size() * sizeof(IdArray::Part);
-    if (submit.entries) bytes += submit.entries->blob.size() + 4 * submit.entries->size();
+    if (submit.entries) bytes += submit.entries->bytes();
   }
   return bytes;
 }

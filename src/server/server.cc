@@ -14,11 +14,12 @@ namespace {
 // A fair share of one turn; what is left over is read in the next.
 constexpr int kWorkerFrames = 2000;
 constexpr int kClientFrames = 200;
-constexpr size_t kPagesAhead = 2;       // pages made ahead of a client
-constexpr Duration kMostDrift = 1s;     // of the wall clock between two turns
-constexpr Duration kStalled = 1s;       // of a commit: questions are answered without it
-constexpr Duration kLastSends = 1s;     // when stopping, for peers whose sockets are full
-constexpr Duration kLastCancels = 15s;  // of allocations, when stopping
+constexpr size_t kPagesAhead = 2;        // pages made ahead of a client
+constexpr size_t kLateUploadProbes = 2;  // a connection may outlast the hint that it has closed
+constexpr Duration kMostDrift = 1s;      // of the wall clock between two turns
+constexpr Duration kStalled = 1s;        // of a commit: questions are answered without it
+constexpr Duration kLastSends = 1s;      // when stopping, for peers whose sockets are full
+constexpr Duration kLastCancels = 15s;   // of allocations, when stopping
 constexpr Duration kLastCommit =
     20s;  // when leaving, for a slow disk: whoever sent the signal has little patience
 
@@ -200,17 +201,29 @@ void Server::Impl::read_clients() {
     on_client_frame(received->from, std::move(received->frame));
   }
   for (const std::string& text : ports.clients.take_refusals()) log::warn(text);
-  if (ports.clients.take_disconnects() == 0 || (waiters.empty() && pages.empty())) return;
-  // A client that waits says nothing and is told nothing: only a probe shows that it has gone.
+  if (ports.clients.take_disconnects() == 0) return;
+  probe_clients();
+  late_upload_probes = uploads.empty() ? 0 : kLateUploadProbes;
+}
+
+// A client that waits says nothing and is told nothing: only a probe shows that it has gone.
+void Server::Impl::probe_clients() {
   std::set<PeerId> clients;
   for (const Waiter& waiter : waiters.all()) clients.insert(waiter.client);
   for (const PageStream& stream : pages.all()) clients.insert(stream.client);
+  for (const auto& [client, upload] : uploads) clients.insert(client);
   for (PeerId client : clients) {
     if (ports.clients.send(client, {}) != SendStatus::kGone) continue;
-    waiters.drop_client(client);
-    pages.drop_client(client);
+    drop_client(client);
     to_clients.drop(client);
   }
+}
+
+// Who disconnects gives up his open requests.
+void Server::Impl::drop_client(PeerId client) {
+  waiters.drop_client(client);
+  pages.drop_client(client);
+  uploads.erase(client);
 }
 
 void Server::Impl::pump_pages() {
@@ -251,10 +264,7 @@ void Server::Impl::commit_and_send() {
   }
   for (const std::string& note : ports.journal.take_notes()) log::warn(note);
   for (PeerId peer : to_workers.flush(committed)) on_gone(peer);
-  for (PeerId client : to_clients.flush(committed)) {
-    waiters.drop_client(client);
-    pages.drop_client(client);
-  }
+  for (PeerId client : to_clients.flush(committed)) drop_client(client);
 }
 
 std::optional<TimePoint> Server::Impl::next_deadline() {

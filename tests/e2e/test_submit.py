@@ -50,6 +50,18 @@ def test_each_line_of_a_real_directory_becomes_a_task(hq):
     assert [(hq.cwd / f"out/{i}").read_text() for i in range(len(names))] == names
 
 
+def test_the_lines_of_a_large_file_reach_their_tasks(hq):
+    lines = [f"{i} " + chr(97 + i % 26) * 60_000 for i in range(60)]
+    (hq.cwd / "lines").write_text("\n".join(lines))
+    hq.start_server()
+    hq.start_worker("--cpus=4")
+
+    hq.command(["submit", "--wait", "--each-line=lines", "--stdout=out/%{TASK_ID}", "--stderr=none", "--",
+                "bash", "-c", 'printf %s "$HQ_ENTRY"'])
+
+    assert [(hq.cwd / f"out/{i}").read_text() for i in range(len(lines))] == lines
+
+
 def test_a_task_that_fails_makes_the_job_fail(hq):
     hq.start_server()
     hq.start_worker("--cpus=1")

@@ -34,6 +34,16 @@ SubmitDescription array_submit() {
   return out;
 }
 
+// Of seven entries, three of which went ahead.
+SubmitDescription uploaded_submit() {
+  SubmitDescription out;
+  out.submit_dir = "/home/ann/project";
+  out.ids = IdArray::consecutive(0, 7);
+  out.task = task();
+  out.entries = entries(4);
+  return out;
+}
+
 SubmitDescription graph_submit() {
   SubmitDescription out;
   out.submit_dir = "/home/ann/project";
@@ -325,6 +335,9 @@ std::vector<Sample<msg::ClientRequest>> requests() {
       {"debug_dump", msg::DebugDump{"/tmp/dump.json"}},
       {"submit", msg::Submit{JobId(12), "simulate", 3, array_submit(), true, true}},
       {"submit_graph", graph},
+      {"submit_uploaded",
+       msg::Submit{std::nullopt, "lines", std::nullopt, uploaded_submit(), false, false, 3}},
+      {"upload_entries", msg::UploadEntries{entries(3), 200'000'000}},
       {"resubmit_job", msg::ResubmitJob{last, {TaskState::kFailed, TaskState::kCanceled}}},
       {"open_job", msg::OpenJob{"later", 7}},
       {"close_jobs", msg::CloseJobs{last}},

@@ -37,6 +37,11 @@ class Client {
   static Result<Client> connect(ClientPorts ports, ExplainFailure explain);
 
   RequestId send(const msg::ClientRequest& request);
+  // A request of several messages: its id, those ahead, and the last, which is answered.
+  [[nodiscard]] RequestId begin();
+  // Waits while many are unsent. An Error if the connection has ended or the request is refused already.
+  Result<void> send_ahead(RequestId request, const msg::ClientRequest& message);
+  void send_last(RequestId request, const msg::ClientRequest& message);
   // The next answer to this request; waits for it. A Failed answer is an Error with its message.
   Result<msg::ClientReply> next(RequestId request);
   // The connection has ended, or could not be made: nothing more is heard.
@@ -59,6 +64,7 @@ class Client {
 
  private:
   Client(ClientPorts ports, ExplainFailure explain, std::unique_ptr<DealerChannel> channel);
+  void send_unsent();
   Result<void> pump(std::optional<TimePoint> deadline);
 
   ClientPorts ports_;

@@ -74,6 +74,14 @@ struct Entries {
     blob.append(entry);
     ends.push_back(uint32_t(blob.size()));
   }
+  // REQUIRES: both together are at most 4 GiB.
+  void append(const Entries& more) {
+    const auto before = uint32_t(blob.size());
+    blob.append(more.blob);
+    for (const uint32_t end : more.ends) ends.push_back(before + end);
+  }
+  // Of all that it holds.
+  [[nodiscard]] size_t bytes() const { return blob.size() + ends.size() * sizeof(uint32_t); }
   [[nodiscard]] std::string_view at(size_t i) const {
     const uint32_t begin = i == 0 ? 0 : ends[i - 1];
     return std::string_view(blob).substr(begin, ends[i] - begin);

@@ -61,7 +61,14 @@ struct Submit {
   bool ids_after_existing = false;
   // Goes on as WaitJobs with notices would, so that nothing is missed that the tasks say.
   bool notices = false;
+  uint32_t uploaded = 0;  // entries that came in UploadEntries; those of `submit` are behind them
   friend bool operator==(const Submit&, const Submit&) = default;
+};
+// Entries ahead of a Submit that will come as the same request. Only a refusal answers it.
+struct UploadEntries {
+  Entries entries;
+  uint64_t expected_bytes = 0;  // that all the entries of the submit will take, about; a hint
+  friend bool operator==(const UploadEntries&, const UploadEntries&) = default;
 };
 // A new job of those tasks of a job that are in certain states, each with its id and what it was given.
 // Dependencies on tasks that have finished are met; any other has to be among those tasks.
@@ -204,11 +211,11 @@ struct RemoveAllocQueue {
 };
 
 using ClientRequest =
-    std::variant<GetServerInfo, StopServer, DebugDump, Submit, ResubmitJob, OpenJob, CloseJobs, CancelJobs,
-                 ForgetJobs, ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers, ResumeWorkers,
-                 ReadOutput, ExplainTask, FlushJournal, PruneJournal, FollowEvents, AddAllocQueue,
-                 TryAllocation, ListAllocQueues, GetAllocations, FindAllocation, PauseAllocQueue,
-                 ResumeAllocQueue, RemoveAllocQueue>;
+    std::variant<GetServerInfo, StopServer, DebugDump, Submit, UploadEntries, ResubmitJob, OpenJob, CloseJobs,
+                 CancelJobs, ForgetJobs, ListJobs, GetJobs, WaitJobs, ListWorkers, GetWorkers, StopWorkers,
+                 ResumeWorkers, ReadOutput, ExplainTask, FlushJournal, PruneJournal, FollowEvents,
+                 AddAllocQueue, TryAllocation, ListAllocQueues, GetAllocations, FindAllocation,
+                 PauseAllocQueue, ResumeAllocQueue, RemoveAllocQueue>;
 
 // --- replies -------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@
 #include "hq/core/suspicion.h"
 #include "hq/journal/journal.h"
 #include "hq/protocol/client_messages.h"
+#include "hq/protocol/limits.h"
 #include "hq/stream/log_store.h"
 #include "hq/stream/output_peek.h"
 #include "hq/transport/channel.h"
@@ -44,6 +45,8 @@ struct ServerOptions {
   SuspectPolicy suspects = SuspectPolicy::kReport;
   // Some of what the journal had is gone (docs/journal.md, Damage).
   bool after_damage = false;
+  // Of the entries that a client sends ahead of a submit.
+  size_t most_upload_bytes = limits::kMaxClientFrame;
   AllocOptions alloc;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace hq::cli {
 
@@ -24,6 +25,14 @@ void LineEntries::take(std::string_view piece) {
     entries_.add(piece.substr(0, end));
     piece.remove_prefix(end + 1);
   }
+}
+
+Entries LineEntries::take_ended() {
+  Entries open;
+  open.blob.reserve(entries_.blob.capacity());
+  open.blob.append(entries_.blob, end());
+  entries_.blob.resize(end());
+  return std::exchange(entries_, std::move(open));
 }
 
 Result<Entries> LineEntries::finish() {

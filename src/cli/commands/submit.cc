@@ -6,6 +6,7 @@
 
 #include "cli/commands/answers.h"
 #include "cli/commands/entries.h"
+#include "cli/commands/entry_upload.h"
 #include "cli/commands/job_commands.h"
 #include "cli/commands/live_line.h"
 #include "cli/commands/selection.h"
@@ -23,18 +24,25 @@ void warn_of_size(const std::string& path, size_t bytes) {
   if (bytes > kBigFile) log::warn(fmt::format("Reading a big file: {} has {} MiB", path, bytes >> 20));
 }
 
-Result<Entries> read_lines(const std::string& path, const CommandContext& context, Output& output) {
+// With an `upload` the entries go ahead of the submit as they are read; those left over are returned.
+Result<Entries> read_lines(const std::string& path, EntryUpload* upload, const CommandContext& context,
+                           Output& output) {
   const size_t size = context.files->size_of(path);
-  LineEntries lines(size);
+  LineEntries lines(upload != nullptr ? 2 * EntryUpload::kPiece : size);
   LiveLine line(context, output);
+  Result<void> sent;
   const int errnum = context.files->read_in_pieces(path, [&](std::string_view piece) {
     lines.take(piece);
+    if (upload != nullptr && sent && lines.ended_bytes() >= EntryUpload::kPiece) {
+      sent = upload->send(lines.take_ended(), size);
+    }
     if (!line.is_due()) return;
     const std::string of = size > lines.bytes() ? fmt::format(" of {}", size >> 20) : "";
     line.draw(fmt::format("Reading {}: {}{} MiB", path, lines.bytes() >> 20, of));
   });
   line.erase();
   if (errnum != 0) return os_error(errnum);
+  if (!sent) return sent.error();
   warn_of_size(path, lines.bytes());
   return lines.finish();
 }
@@ -46,17 +54,21 @@ Result<Entries> read_json(const std::string& path, LocalFiles& files) {
   return entries_of_json(content.bytes, path);
 }
 
-Result<std::optional<Entries>> read_entries(const TaskConfigOptions& config, const CommandContext& context,
-                                            Output& output) {
+Result<std::optional<Entries>> read_entries(const TaskConfigOptions& config, EntryUpload& upload,
+                                            const CommandContext& context, Output& output) {
   if (!config.each_line && !config.from_json) return std::optional<Entries>();
   const std::string& path = config.each_line ? *config.each_line : *config.from_json;
   log::info(fmt::format("Reading {}file: {}", config.each_line ? "" : "json ", path));
-  auto entries = config.each_line ? read_lines(path, context, output) : read_json(path, *context.files);
+  // An array chooses among all of them.
+  EntryUpload* const ahead = config.array ? nullptr : &upload;
+  auto entries =
+      config.each_line ? read_lines(path, ahead, context, output) : read_json(path, *context.files);
   if (!entries) return entries.error();
   return std::optional(std::move(*entries));
 }
 
-Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& context, Output& output) {
+Result<msg::Submit> prepare(const SubmitOptions& options, EntryUpload& upload, const CommandContext& context,
+                            Output& output) {
   if (context.working_directory.empty()) return os_error(ENOENT);  // it is gone, or may not be read
   SubmitFacts facts;
   facts.log_path = options.log;
@@ -70,9 +82,11 @@ Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& 
   }
   auto resolved = resolve_directives(options, facts.stdin_data, *context.files);
   if (!resolved) return resolved.error();
-  auto entries = read_entries(resolved->config, context, output);
+  auto entries = read_entries(resolved->config, upload, context, output);
   if (!entries) return entries.error();
   facts.entries = std::move(*entries);
+  facts.uploaded = upload.entries();
+  facts.uploaded_bytes = upload.bytes();
   auto request = make_submit(std::move(*resolved), std::move(facts));
   if (!request) return request.error();
   for (const std::string& warning : request->warnings) log::warn(warning);
@@ -80,7 +94,7 @@ Result<msg::Submit> prepare(const SubmitOptions& options, const CommandContext& 
 }
 
 // Waits for it, and says so on a terminal.
-Result<msg::ClientReply> submit_reply(Client& client, RequestId request, size_t bytes,
+Result<msg::ClientReply> submit_reply(Client& client, RequestId request, uint64_t bytes,
                                       const CommandContext& context, Output& output) {
   LiveLine line(context, output);
   while (true) {
@@ -116,11 +130,13 @@ int run_submit(const SubmitOptions& options, const CommandContext& context, Outp
   // Connecting goes on while files are read.
   auto client = context.connect();
   if (!client) return output.print_error(client.error());
-  auto message = prepare(options, context, output);
+  EntryUpload upload(*client);
+  auto message = prepare(options, upload, context, output);
   if (!message) return output.print_error(message.error());
   message->notices = options.wait && options.on_notify;
-  const size_t bytes = message->submit.entries ? message->submit.entries->blob.size() : 0;
-  const RequestId request = client->send(std::move(*message));
+  const uint64_t bytes =
+      upload.bytes() + (message->submit.entries ? message->submit.entries->blob.size() : 0);
+  const RequestId request = upload.submit(std::move(*message));
   auto reply = submit_reply(*client, request, bytes, context, output);
   if (!reply) return output.print_error(reply.error());
   const auto* submitted = std::get_if<msg::Submitted>(&*reply);

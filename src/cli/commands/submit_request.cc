@@ -7,15 +7,12 @@
 #include "hq/core/text/option_text.h"
 #include "hq/core/text/placeholders.h"
 #include "hq/core/text/resource_request_text.h"
-#include "hq/protocol/limits.h"
 
 namespace hq::cli {
 namespace {
 
 // More output files than this are warned about.
 constexpr uint64_t kManyFiles = 999;
-// Room in a frame for all that is neither an entry nor standard input.
-constexpr size_t kFrameReserve = size_t{64} << 20;
 
 Result<std::string> job_name(const TaskConfigOptions& config, const std::vector<std::string>& command,
                              bool attach) {
@@ -112,6 +109,7 @@ Result<ProgramDescription> make_program(const TaskConfigOptions& config, std::ve
   return program;
 }
 
+// REQUIRES: nothing was uploaded when there is an array, which chooses among all entries.
 void set_ids(msg::Submit& message, std::optional<IdArray> array, std::optional<Entries> entries) {
   SubmitDescription& submit = message.submit;
   message.ids_after_existing = message.job && !array;
@@ -125,18 +123,18 @@ void set_ids(msg::Submit& message, std::optional<IdArray> array, std::optional<E
     submit.entries = std::move(chosen.entries);
     return;
   }
-  submit.ids = IdArray::consecutive(0, uint32_t(entries->size()));
+  submit.ids = IdArray::consecutive(0, message.uploaded + uint32_t(entries->size()));
   submit.entries = std::move(entries);
 }
 
-// A message is one frame, and the server takes none above its limit.
-Result<void> check_size(const SubmitDescription& submit) {
-  size_t size = submit.task.program.stdin_data.size();
-  if (submit.entries) size += submit.entries->blob.size() + submit.entries->ends.size() * sizeof(uint32_t);
-  if (size <= limits::kMaxClientFrame - kFrameReserve) return {};
+// The server takes no more.
+Result<void> check_size(const SubmitDescription& submit, uint64_t uploaded_bytes) {
+  uint64_t size = uploaded_bytes + submit.task.program.stdin_data.size();
+  if (submit.entries) size += submit.entries->bytes();
+  if (size <= kMostSubmitBytes) return {};
   return Error(fmt::format(
       "The entries and standard input of one submit take {} bytes; at most {} bytes can be sent at once",
-      size, limits::kMaxClientFrame - kFrameReserve));
+      size, kMostSubmitBytes));
 }
 
 }  // namespace
@@ -183,8 +181,9 @@ Result<SubmitRequest> make_submit(ResolvedSubmit submit, SubmitFacts facts) {
   }
   warn_of_placeholders(config, out.warnings);
   warn_of_array(config, streamed, task.program.cwd, out.warnings);
+  out.message.uploaded = facts.uploaded;
   set_ids(out.message, std::move(config.array), std::move(facts.entries));
-  if (auto fits = check_size(description); !fits) return fits.error();
+  if (auto fits = check_size(description, facts.uploaded_bytes); !fits) return fits.error();
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include "cli/commands/submit_config.h"
 #include "hq/base/result.h"
 #include "hq/protocol/client_messages.h"
+#include "hq/protocol/limits.h"
 
 namespace hq::cli {
 
@@ -18,8 +19,13 @@ struct SubmitFacts {
   std::string submit_dir;  // absolute
   std::optional<JobId> job;
   std::string stdin_data;
-  std::optional<Entries> entries;  // of --each-line or --from-json, all of them
+  std::optional<Entries> entries;  // of --each-line or --from-json; all but those that went ahead
+  uint32_t uploaded = 0;           // went ahead, and take so many bytes
+  uint64_t uploaded_bytes = 0;
 };
+
+// Entries and standard input of one submit.
+inline constexpr size_t kMostSubmitBytes = limits::kMaxClientFrame - (size_t{64} << 20);
 
 struct SubmitRequest {
   msg::Submit message;

@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "cli/commands/job_commands.h"
 #include "hq/os/local_notices.h"
@@ -94,6 +97,92 @@ TEST_CASE("a notification needs a task around it and has a limit") {
   CHECK(error_of("x", "/nonexistent/s:hq0-a") == "IO error: No such file or directory (os error 2)\n");
   CHECK(error_of(std::string(1025, 'x'), "/nonexistent/s:hq0-a") ==
         "Notify message limit exceeded. Message has 1025 bytes, the limit is 1024 bytes\n");
+}
+
+// A file of a test's own.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string_view content) {
+    const int fd = ::mkstemp(path_.data());
+    REQUIRE(fd >= 0);
+    REQUIRE(::write(fd, content.data(), content.size()) == ssize_t(content.size()));
+    ::close(fd);
+  }
+  ~TemporaryFile() { ::unlink(path_.c_str()); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/hq-test-XXXXXX";
+};
+
+// The entries that came before a submit and with it.
+struct SubmittedLines {
+  Entries ahead;
+  std::optional<msg::Submit> submit;
+  Replies operator()(const msg::ClientRequest& request) {
+    if (const auto* upload = std::get_if<msg::UploadEntries>(&request)) {
+      ahead.append(upload->entries);
+      return {};
+    }
+    submit = std::get<msg::Submit>(request);
+    return {msg::Submitted{JobId(7)}};
+  }
+};
+
+TEST_CASE("the lines of a large file go ahead of their submit, those of a small one with it") {
+  for (const size_t count : {size_t{10}, size_t{5'000}}) {
+    CAPTURE(count);
+    std::string content;
+    for (size_t i = 0; i < count; ++i) content += std::to_string(i) + std::string(200, 'x') + "\n";
+    const TemporaryFile file(content);
+    SubmittedLines lines;
+    PlayedServer server(std::ref(lines));
+    SubmitOptions options = submit_true();
+    options.config.each_line = file.path();
+
+    CHECK(server.run(run_submit, options, OutputMode::kQuiet) == 0);
+
+    CHECK(server.out == "7\n");
+    REQUIRE(lines.submit);
+    CHECK((server.requests.size() == 1) == (count == 10));
+    CHECK(lines.submit->uploaded == lines.ahead.size());
+    CHECK(lines.submit->submit.ids == IdArray::consecutive(0, uint32_t(count)));
+    lines.ahead.append(*lines.submit->submit.entries);
+    CHECK(lines.ahead.size() == count);
+    std::string again;
+    for (size_t i = 0; i < lines.ahead.size(); ++i) again.append(lines.ahead.at(i)).append("\n");
+    CHECK(again == content);
+  }
+}
+
+TEST_CASE("an array chooses among all lines, so none goes ahead") {
+  const TemporaryFile file(std::string(400'000, 'x') + "\nsecond\n" + std::string(400'000, 'x') + "\n");
+  SubmittedLines lines;
+  PlayedServer server(std::ref(lines));
+  SubmitOptions options = submit_true();
+  options.config.each_line = file.path();
+  options.config.array = IdArray::single(1);
+
+  CHECK(server.run(run_submit, options) == 0);
+
+  REQUIRE(lines.submit);
+  CHECK(lines.ahead.size() == 0);
+  CHECK(lines.submit->uploaded == 0);
+  REQUIRE(lines.submit->submit.entries->size() == 1);
+  CHECK(lines.submit->submit.entries->at(0) == "second");
+}
+
+TEST_CASE("a server that refuses entries ahead of their submit is heard") {
+  std::string content;
+  for (int i = 0; i < 500'000; ++i) content += "a line\n";
+  const TemporaryFile file(content);
+  PlayedServer server([](const msg::ClientRequest&) { return Replies{msg::Failed{"no more"}}; });
+  SubmitOptions options = submit_true();
+  options.config.each_line = file.path();
+
+  CHECK(server.run(run_submit, options, OutputMode::kJson) == 1);
+
+  CHECK(server.out == "{\n  \"error\": \"no more\"\n}\n");
 }
 
 TEST_CASE("submit --wait returns when the job is done") {

@@ -204,6 +204,28 @@ TEST_CASE("lines are split at line feeds alone") {
   CHECK(lines_of("").empty());
 }
 
+TEST_CASE("lines that have ended can be taken out while more come") {
+  LineEntries lines(0);
+  lines.take("a\nb");
+  CHECK(lines.ended_bytes() == 1 + sizeof(uint32_t));
+  Entries first = lines.take_ended();
+  lines.take("b\n\nc");
+  Entries second = lines.take_ended();
+  CHECK(lines.ended_bytes() == 0);
+  CHECK(lines.take_ended().size() == 0);
+  auto rest = lines.finish();
+
+  REQUIRE(first.size() == 1);
+  CHECK(first.at(0) == "a");
+  REQUIRE(second.size() == 2);
+  CHECK(second.at(0) == "bb");
+  CHECK(second.at(1).empty());
+  REQUIRE(rest);
+  REQUIRE(rest->size() == 1);
+  CHECK(rest->at(0) == "c");
+  CHECK(lines.bytes() == 7);
+}
+
 TEST_CASE("elements of a JSON array are compact, sorted and normalised") {
   auto got = entries_of_json(R"([1, "x", {"k": [1, 2], "a": 1.50}, null, true, -3, 1e20])", "f");
   REQUIRE(got);

@@ -161,6 +161,23 @@ TEST_CASE("entries are a list of strings, and give the ids when there are none")
   CHECK(got->submit.entries->at(2) == "three");
 }
 
+TEST_CASE("entries that went ahead count as the submit's own") {
+  const auto some = submit({{"entries", list({text("three")})}, {"uploaded", number(2)}});
+  REQUIRE_MESSAGE(some.ok(), some.error().message);
+  CHECK(some->submit.ids == IdArray::consecutive(0, 3));
+  const auto all = submit({{"uploaded", number(2)}});
+  REQUIRE_MESSAGE(all.ok(), all.error().message);
+  CHECK(all->submit.ids == IdArray::consecutive(0, 2));
+  CHECK_FALSE(all->submit.entries);
+
+  CHECK(error_of(submit({{"uploaded", number(2)}, {"ids", text("1-3")}})) ==
+        "submit: 'entries' and 'ids' differ in number");
+  CHECK(error_of(submit({{"uploaded", number(0xffff'ffff)}, {"entries", list({text("one")})}})) ==
+        "submit: too many entries");
+  CHECK(error_of(submit({{"graph", list({map({{"id", number(1)}})})}, {"uploaded", number(1)}})) ==
+        "submit: a graph has neither 'ids' nor 'entries'");
+}
+
 TEST_CASE("entries must be as many as ids, and ends must fit the blob") {
   CHECK(error_of(submit({{"entries", list({text("one")})}, {"ids", text("1-2")}})) ==
         "submit: 'entries' and 'ids' differ in number");
@@ -349,4 +366,24 @@ TEST_CASE("a task table whose columns differ in length, or refer to no row, is r
   CHECK(page({ids, {"last", list({number(1), number(1)})}}).error().message ==
         "task_page.tasks: 'id', 'last' and 'step' are no ranges");
   CHECK(page({}).error().message == "task_page.tasks: needs 'id'");
+}
+
+TEST_CASE("a job list is read in whatever order its keys come, and with keys missing") {
+  const Write counts = map({{"finished", number(2)}});
+  const auto reply = [](std::vector<Key> job) {
+    return decode_reply(bytes_of(
+        map({{"type", text("job_list")}, {"jobs", list({map(std::move(job))})}, {"id", number(9)}})));
+  };
+
+  const auto got = reply({{"name", text("n")}, {"counts", counts}, {"new", nil()}, {"id", number(4)}});
+  REQUIRE_MESSAGE(got.ok(), got.error().message);
+  CHECK(got->id == RequestId(9));
+  const msg::JobSummary& job = std::get<msg::JobList>(got->message).jobs.at(0);
+  CHECK(job.id == JobId(4));
+  CHECK(job.name == "n");
+  CHECK(job.counts[size_t(TaskState::kFinished)] == 2);
+
+  CHECK(reply({{"id", text("four")}}).error().message ==
+        "job_list.jobs[0].id: expected an integer from 0 to 4294967295");
+  CHECK(reply({{"counts", number(1)}}).error().message == "job_list.jobs[0].counts: expected a map");
 }

@@ -59,6 +59,12 @@ TEST_CASE("a true message with bytes changed or missing is refused or taken, nev
   hello.held = {w.held(job, 1, true), w.held(job, 2, false)};
   msg::Submit message;
   message.submit = submit().task(1).task(2, {1}).value();
+  Entries entries;
+  entries.add("one");
+  entries.add("two");
+  msg::Submit uploaded;
+  uploaded.submit = submit().array(0, 2).value();
+  uploaded.uploaded = 2;
   const std::vector<Bytes> from_worker = {
       encode(w.session, msg::Report{1, {{job, TaskId(1), InstanceId(0), 0, 0}}, {w.end_of(job, 2)}}),
       encode(w.session, msg::Returned{0, {{job, {1, 2, 1}, InstanceId(0)}}}),
@@ -72,6 +78,8 @@ TEST_CASE("a true message with bytes changed or missing is refused or taken, nev
              msg::GetJobs{{msg::Selection::Kind::kAll, {}}, msg::GetJobs::Tasks::kAll, {}, {}, true}),
       encode(RequestId(4), msg::WaitJobs{TestServer::selection(1), false, true}),
       encode(RequestId(5), msg::StopWorkers{TestServer::selection(77), true}),
+      encode(RequestId(6), msg::UploadEntries{entries, 1'000}),
+      encode(RequestId(6), uploaded),
   };
   auto spoil = [&](Bytes bytes) {
     const uint64_t changes = 1 + random.below(4);
