@@ -69,7 +69,7 @@ void WireWriter::container(uint8_t fix, uint8_t wide, size_t count) {
   }
 }
 
-void WireWriter::str(BytesView v) {
+void WireWriter::long_str(BytesView v) {
   HQ_ASSERT(v.size() <= UINT32_MAX);
   if (v.size() < 32) {
     byte(uint8_t(0xa0 | v.size()));

@@ -49,7 +49,12 @@ class WireWriter {
   void array(size_t count) { container(0x90, 0xdc, count); }
   void map(size_t count) { container(0x80, 0xde, count); }
   // REQUIRES: `v` is UTF-8.
-  void str(BytesView v);
+  void str(BytesView v) {
+    if (v.size() >= 32 || staged_ + 32 > sizeof stage_) return long_str(v);
+    stage_[staged_++] = char(0xa0 | v.size());
+    std::memcpy(stage_ + staged_, v.data(), v.size());
+    staged_ += v.size();
+  }
   void bin(BytesView v);
   // A name or path of the outside world: str when it is UTF-8 (what readers expect of a str), else bin.
   void text(BytesView v);
@@ -71,6 +76,7 @@ class WireWriter {
     std::memcpy(stage_ + staged_, &big, 8);
     staged_ += width;
   }
+  void long_str(BytesView v);
   void container(uint8_t fix, uint8_t wide, size_t count);
   void append(BytesView v);
   void flush();

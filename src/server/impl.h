@@ -228,6 +228,7 @@ struct Server::Impl {
   [[nodiscard]] std::string not_now(ClassId klass, int32_t priority, const WorkerState& worker) const;
   void abort_hopeless(JobId job);
   void pump_pages();
+  [[nodiscard]] bool has_room_for_page(PeerId client) const;
   void probe_clients();
   void drop_client(PeerId client);
   void answer_prunes();

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kMaxShownArgument = 256;  // bytes
 constexpr size_t kMaxShownArguments = 128;
 constexpr uint32_t kFirstFailed = 5;
-constexpr size_t kJobsPerPage = 4096;
+constexpr size_t kJobsPerPage = 1024;
 constexpr size_t kWorkersPerPage = 512;
 constexpr size_t kShownFailureGroups = 1000;
 

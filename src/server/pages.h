@@ -35,7 +35,13 @@ class Pages {
   }
   // Some answer wants to be finished; lasting ones go on when something happens.
   [[nodiscard]] bool unfinished() const {
-    return std::any_of(streams_.begin(), streams_.end(), [](const PageStream& s) { return !s.lasting; });
+    return unfinished_for([](PeerId) { return true; });
+  }
+  // The same, of a client that `has_room` for more.
+  template <class HasRoom>
+  [[nodiscard]] bool unfinished_for(HasRoom has_room) const {
+    return std::any_of(streams_.begin(), streams_.end(),
+                       [&](const PageStream& s) { return !s.lasting && has_room(s.client); });
   }
 
  private:

@@ -226,12 +226,16 @@ void Server::Impl::drop_client(PeerId client) {
   uploads.erase(client);
 }
 
+bool Server::Impl::has_room_for_page(PeerId client) const {
+  return to_clients.waiting(client) < kPagesAhead;
+}
+
 void Server::Impl::pump_pages() {
   auto& streams = pages.all();
   for (auto it = streams.begin(); it != streams.end();) {
     bool ended = false;
     bool idle = false;
-    while (!ended && !idle && to_clients.waiting(it->client) < kPagesAhead) {
+    while (!ended && !idle && has_room_for_page(it->client)) {
       if (auto page = it->next()) {
         answer(it->client, it->request, *page);
       } else {
@@ -271,6 +275,7 @@ std::optional<TimePoint> Server::Impl::next_deadline() {
   TimePoint next = next_check;
   auto earlier = [&](TimePoint t) { next = std::min(next, t); };
   if (wake_scheduler || pass_under_way || !workers_drained || (stopping && !stop_recorded)) return now_.mono;
+  if (pages.unfinished_for([this](PeerId client) { return has_room_for_page(client); })) return now_.mono;
   if (stop_until) earlier(allocations_settled() ? *stop_until : stopping_since + kLastCancels);
   if (const auto at = next_alloc_deadline()) earlier(*at);
   if (schedule_at) earlier(*schedule_at);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 #include "cli/commands/answers.h"
 #include "cli/commands/job_commands.h"
@@ -93,7 +92,8 @@ Result<void> print_as_lines(Answers& answers, const JobListOptions& options, Out
   auto total = for_each_summary(answers, [&](const msg::JobSummary& job) {
     if (!is_listed(options, job)) return;
     if (!lines.empty()) lines += '\n';
-    fmt::format_to(std::back_inserter(lines), "{} {}", job.id.value, job_status_text(status_of(job)));
+    const fmt::format_int id(job.id.value);
+    lines.append(id.data(), id.size()).append(1, ' ').append(job_status_text(status_of(job)));
     if (lines.size() >= kQuietPiece) print();
   });
   print();
