@@ -14,6 +14,13 @@ constexpr size_t kLooks = 16;
 
 }  // namespace
 
+// What is kept for a task is free for others once the worker's life has become too short for it.
+void Pass::ask_again_when_too_short(const Room& room, const VariantNeed& need) {
+  if (need.min_time <= Duration::zero() || room.life == Duration::max()) return;
+  const Duration left = room.life - need.min_time + 1ms;
+  out_->again_in = std::min(out_->again_in.value_or(left), left);
+}
+
 void Pass::keep_for_gang(const Demand& demand) {
   if (demand.remaining == 0 || needs(demand.klass)[0].nodes == 0) return;
   find_groups();
@@ -21,6 +28,7 @@ void Pass::keep_for_gang(const Demand& demand) {
     Room& room = rooms_.at(i);
     room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
     draining_.emplace(room.worker->id, *priority_);
+    ask_again_when_too_short(room, needs(demand.klass)[0]);
     for (ResourceIndex r = 0; r < rooms_.resources(); ++r) rooms_.set_cap(i, r, 0);
   }
 }
@@ -78,6 +86,7 @@ void Pass::keep_in(size_t i) {
     if (most == 0) continue;
     room.capped_by = std::max(room.capped_by.value_or(*priority_), *priority_);
     cap_for(keeper, i, most);
+    ask_again_when_too_short(room, *keeper.need);
     if (is_shut(i)) break;
   }
   forget_holders(i);

@@ -220,6 +220,7 @@ class Pass {
   void count_holders(size_t room);
   void forget_holders(size_t room);
   void cap_for(const Keeper& keeper, size_t room, uint64_t most);
+  void ask_again_when_too_short(const Room& room, const VariantNeed& need);
 
   const PlanInput* in_;
   Scheduler::WaitingClasses* waiting_ = nullptr;

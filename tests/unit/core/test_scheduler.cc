@@ -344,6 +344,21 @@ TEST_CASE("what starts out of a backlog keeps less from lower priorities") {
 // --- time requests, least utilisation, watched workers
 // ------------------------------------------------------
 
+TEST_CASE("what is kept for a higher priority is given out when the worker's life is too short for that") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 4}}, "default", 0, 10s);
+  ResourceVariant whole = variant({{"cpus", 4}});
+  whole.min_time = 3s;
+  c.add_job({variant({{"cpus", 1}})}, 1, 100);
+  c.plan();
+  c.add_job({whole}, 1, 3, 1);
+  const JobId low = c.add_job({variant({{"cpus", 1}})}, 3, 100);
+  c.run(6900ms);
+  CHECK(c.running_on(worker, low) == 0);
+  c.run(200ms);
+  CHECK(c.running_on(worker, low) == 3);
+}
+
 TEST_CASE("a time request is only placed where the worker lives long enough") {
   Cluster c;
   const WorkerId brief = c.add_worker({{"cpus", 4}}, "default", 0, 10s);
