@@ -12,12 +12,20 @@ namespace {
 
 // Of a job with more active tasks than this, no single end is what a waiting client waits for.
 constexpr uint64_t kLastTasks = 64;
-constexpr Duration kOverfullPause = 100ms;
-constexpr Duration kInventoryPause = 100ms;
+constexpr Duration kPause = 100ms;  // between two looks whether it goes on
 // Entries of one Run message at most; a range with more is sent in pieces.
 constexpr size_t kMaxEntryBytes = size_t{4} << 20;
 
 }  // namespace
+
+// Why nothing is handed out to anybody at present.
+const char* Server::Impl::why_paused() {
+  if (stopping) return "the server stops";
+  if (waits_for_inventories()) return "the server waits for what workers know of their tasks";
+  // Results pile up: nothing more is started.
+  if (ports.journal.overfull()) return "results can't be written to the journal at present";
+  return nullptr;
+}
 
 void Server::Impl::schedule() {
   if (!pass_under_way) {
@@ -28,14 +36,10 @@ void Server::Impl::schedule() {
     pass_under_way = wake_scheduler = false;
     return;
   }
-  if (waits_for_inventories()) {
+  paused = why_paused() != nullptr;
+  if (paused) {
     pass_under_way = wake_scheduler = false;
-    schedule_at = now_.mono + kInventoryPause;
-    return;
-  }
-  if (ports.journal.overfull()) {  // results pile up that can't be written: nothing more is started
-    pass_under_way = wake_scheduler = false;
-    schedule_at = now_.mono + kOverfullPause;
+    schedule_at = now_.mono + kPause;
     return;
   }
   std::set<WorkerId> retracting;

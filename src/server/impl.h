@@ -183,6 +183,8 @@ struct Server::Impl {
   void follow_overviews();
 
   // --- handing out (dispatch.cc) ---------------------------------------------------------------------------
+  [[nodiscard]] const char* why_paused();
+  [[nodiscard]] bool pause_is_over() { return paused && why_paused() == nullptr; }
   void schedule();
   void hand_out(const Placed& placed);
   void forget_refusals(WorkerId worker);
@@ -293,6 +295,7 @@ struct Server::Impl {
   // Placed tasks that came back because their indices lie wrong; until something ends on that worker.
   std::set<std::pair<WorkerId, ClassId>> refused;
   std::optional<TimePoint> schedule_at;
+  bool paused = false;  // the last pass was not made, whatever waits
   FailureWatch failure_watch;
   TimePoint next_judgement{};
   std::set<WorkerId> held_workers;  // get nothing until it is known whether they are suspect

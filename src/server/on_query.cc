@@ -317,14 +317,10 @@ void Server::Impl::on(PeerId from, RequestId id, msg::ExplainTask&& request) {
 
 // Why a pass leaves out workers that could run this class, worker by worker.
 void Server::Impl::note_why_not_now(ClassId klass, int32_t priority, std::vector<WorkerConditions>& workers) {
-  const std::string nobody = stopping ? "the server stops"
-                             : waits_for_inventories()
-                                 ? "the server waits for what workers know of their tasks"
-                             : ports.journal.overfull() ? "results can't be written to the journal at present"
-                                                        : "";
+  const char* nobody = why_paused();
   for (WorkerConditions& worker : workers) {
     if (worker.enabled() == 0) continue;
-    worker.now = nobody.empty() ? not_now(klass, priority, *state.find_worker(worker.worker)) : nobody;
+    worker.now = nobody == nullptr ? not_now(klass, priority, *state.find_worker(worker.worker)) : nobody;
   }
   note_too_few(state, klass, workers);
 }

@@ -50,7 +50,7 @@ bool Server::has_heard(WorkerUid worker) const {
 
 bool Server::settled() const {
   const bool due = impl_->schedule_at && *impl_->schedule_at <= impl_->now_.mono;
-  return !impl_->wake_scheduler && !impl_->pass_under_way && !due;
+  return !impl_->wake_scheduler && !impl_->pass_under_way && !due && !impl_->pause_is_over();
 }
 
 std::vector<WorkerConditions> Server::explain(ClassId klass, int32_t priority) const {
@@ -124,6 +124,7 @@ std::optional<TimePoint> Server::Impl::turn(Now now) {
   take_batch_answers();
   pass_on_notices();
   on_timer();
+  if (pause_is_over()) wake_scheduler = true;
   if (wake_scheduler || pass_under_way || (schedule_at && *schedule_at <= now_.mono)) schedule();
   run_allocations();
   if (stopping && !stop_recorded) {
@@ -275,6 +276,7 @@ std::optional<TimePoint> Server::Impl::next_deadline() {
   TimePoint next = next_check;
   auto earlier = [&](TimePoint t) { next = std::min(next, t); };
   if (wake_scheduler || pass_under_way || !workers_drained || (stopping && !stop_recorded)) return now_.mono;
+  if (pause_is_over()) return now_.mono;
   if (pages.unfinished_for([this](PeerId client) { return has_room_for_page(client); })) return now_.mono;
   if (stop_until) earlier(allocations_settled() ? *stop_until : stopping_since + kLastCancels);
   if (const auto at = next_alloc_deadline()) earlier(*at);
