@@ -24,7 +24,7 @@ void Pass::sweep_idle(Group& group) {
   rooms_.work += 5 * group.idle.size();
   std::erase_if(group.idle, [&](size_t i) {
     const Room& room = rooms_.at(i);
-    return room.closed || room.gang || !room.fresh || room.most == 0 || !room.worker->idle();
+    return room.closed_to_gangs() || room.gang || !room.fresh || room.most == 0 || !room.worker->idle();
   });
 }
 
@@ -39,7 +39,7 @@ std::vector<size_t> Pass::idle_for(const Group& group, const VariantNeed& need,
     const bool kept = room.kept_for ? *room.kept_for != own : room.capped_by.has_value();
     if (kept || !rooms_.lives_for(i, need)) continue;
     rooms_.touch(*in_, i);
-    if (!room.closed && room.most > 0) out.push_back(i);
+    if (!room.closed_to_gangs() && room.most > 0) out.push_back(i);
   }
   std::stable_partition(out.begin(), out.end(), [&](size_t i) { return !rooms_.at(i).watched(); });
   return out;
@@ -75,7 +75,7 @@ std::vector<size_t> Pass::drain_first(const VariantNeed& need, uint64_t gangs) {
   size_t best_idle = 0;
   const auto able = [&](size_t i) {
     const Room& room = rooms_.at(i);
-    return !room.closed && !room.gang && room.most > 0 && rooms_.lives_for(i, need);
+    return !room.closed_to_gangs() && !room.gang && room.most > 0 && rooms_.lives_for(i, need);
   };
   for (Group& group : groups_) {
     sweep_idle(group);

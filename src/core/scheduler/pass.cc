@@ -13,7 +13,7 @@ Pass::Pass(const PlanInput& input, const std::set<WorkerId>& shunned) : in_(&inp
   for (WorkerId worker : shunned) {
     const auto room = rooms_.find(worker);
     if (!room) continue;
-    rooms_.at(*room).closed = true;
+    rooms_.at(*room).closed = rooms_.at(*room).shunned = true;
     rooms_.empty(*room);
   }
   find_wanted();

@@ -17,7 +17,7 @@ namespace hq {
 
 class Pass {
  public:
-  // Workers in `shunned` get nothing (besides those that are closed).
+  // Workers in `shunned` get nothing but multi-node tasks (besides those that are closed).
   Pass(const PlanInput& input, const std::set<WorkerId>& shunned);
   // True when the pass is complete. `waiting` is what passes remember.
   bool step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Scheduler::AheadFound& ahead,

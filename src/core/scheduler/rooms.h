@@ -19,6 +19,7 @@ struct Room {
   uint64_t backlog = 0;             // with what we add
   uint64_t most = UINT64_MAX;       // new tasks that it may still get
   bool closed = false;
+  bool shunned = false;                        // closed, but for multi-node tasks: these use all of it
   bool gang = false;                           // taken by a multi-node task of this pass
   bool occupied = false;                       // has one since before
   bool least_use = false;                      // has a least utilisation
@@ -29,6 +30,7 @@ struct Room {
 
   // It gets single tasks at most, no backlog, and nothing is kept there for anyone.
   [[nodiscard]] bool watched() const { return most != UINT64_MAX; }
+  [[nodiscard]] bool closed_to_gangs() const { return closed && !shunned; }
 };
 
 class Rooms {

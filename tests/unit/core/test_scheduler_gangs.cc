@@ -88,3 +88,12 @@ TEST_CASE("a multi-node task that lost another worker waits again under the next
   CHECK(c.state.find_job(gang)->losses.at(TaskId(0)).crashes == 1);
   CHECK(c.state.find_worker(root)->idle());
 }
+
+TEST_CASE("a multi-node task gets workers on which others would not reach the least utilisation") {
+  Cluster c;
+  for (int i = 0; i < 2; ++i) c.add_worker({{"cpus", 4}}, "a", 0.5);
+  c.add_job({variant({{"cpus", 1}})}, 1);
+  const JobId gang = c.add_job({nodes(2)}, 1);
+  c.plan();
+  CHECK(c.running(gang) == 1);
+}
