@@ -81,7 +81,10 @@ void Rooms::read_again(const PlanInput& input, size_t i) {
   Room& room = rooms_[i];
   work += kRoomWork;
   room.read = step_;
-  if (!room.worker->alive() || input.closed.contains(room.worker->id)) room.closed = true;
+  if (!room.worker->alive() || input.closed.contains(room.worker->id)) {
+    room.closed = true;
+    room.shunned = false;
+  }
   // What was placed where a least utilisation holds is not in the state before the end of the pass.
   if (room.least_use && !room.closed) return;
   room.occupied = room.worker->gang.has_value();
@@ -122,6 +125,23 @@ void Rooms::find_bounds(size_t block) {
   work += kScanWork;
 }
 
+namespace {
+
+// A bit for each of a block's values: the sign of the difference. The inner loop is short enough to be
+// unrolled, and then its shifts are constants: a quarter of the time.
+uint64_t less_than(const int64_t* column, int64_t asked) {
+  constexpr size_t kByte = 8;
+  uint64_t out = 0;
+  for (size_t byte = 0; byte < Rooms::kBlock; byte += kByte) {
+    uint64_t bits = 0;
+    for (size_t k = 0; k < kByte; ++k) bits |= ((uint64_t(column[byte + k]) - uint64_t(asked)) >> 63) << k;
+    out |= bits << byte;
+  }
+  return out;
+}
+
+}  // namespace
+
 uint64_t Rooms::fitting(size_t block, const VariantNeed& need) {
   if (stale_[block]) find_bounds(block);
   work += kBlockWork;
@@ -136,9 +156,7 @@ uint64_t Rooms::fitting(size_t block, const VariantNeed& need) {
   for (const VariantNeed::Item& item : need.items) {
     const int64_t* column = available_[item.resource].data() + block * kBlock;
     const int64_t asked = least(item);
-    uint64_t enough = 0;
-    for (size_t k = 0; k < kBlock; ++k) enough |= uint64_t{column[k] >= asked} << k;
-    bits &= enough;
+    bits &= ~less_than(column, asked);
     work += kScanWork;
     if (bits == 0) return 0;
   }
