@@ -1,6 +1,8 @@
 #include "core/scheduler/rooms.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "core/scheduler/left.h"
 #include "core/scheduler/scheduler_limits.h"
@@ -127,15 +129,19 @@ void Rooms::find_bounds(size_t block) {
 
 namespace {
 
-// A bit for each of a block's values: the sign of the difference. The inner loop is short enough to be
-// unrolled, and then its shifts are constants: a quarter of the time.
+// A bit for each of a block's values. Written so that compilers make vector instructions of it: the sign of a
+// difference as a byte, then eight bytes into the eight bits at the top of a product, the first one lowest
+// (little endian).
 uint64_t less_than(const int64_t* column, int64_t asked) {
-  constexpr size_t kByte = 8;
+  static_assert(std::endian::native == std::endian::little);
+  constexpr uint64_t kGather = 0x0102040810204080;
+  uint8_t less[Rooms::kBlock];
+  for (size_t k = 0; k < Rooms::kBlock; ++k) less[k] = uint8_t((uint64_t(column[k]) - uint64_t(asked)) >> 63);
   uint64_t out = 0;
-  for (size_t byte = 0; byte < Rooms::kBlock; byte += kByte) {
-    uint64_t bits = 0;
-    for (size_t k = 0; k < kByte; ++k) bits |= ((uint64_t(column[byte + k]) - uint64_t(asked)) >> 63) << k;
-    out |= bits << byte;
+  for (size_t k = 0; k < Rooms::kBlock; k += 8) {
+    uint64_t eight = 0;
+    std::memcpy(&eight, less + k, sizeof eight);
+    out |= (eight * kGather >> 56) << k;
   }
   return out;
 }
