@@ -109,6 +109,7 @@ void WireWriter::append(BytesView v) {
     out_.append(v);
     return;
   }
+  if (v.empty()) return;  // may have no address
   std::memcpy(stage_ + staged_, v.data(), v.size());
   staged_ += v.size();
 }

@@ -122,7 +122,7 @@ TEST_CASE("no worker is over-committed, and none idles while a task that fits it
 
 TEST_CASE("where little is left to do, workers idle for a moment, and never without a reason") {
   uint64_t idled = 0;
-  for (uint64_t seed = 1; seed <= rounds(40); ++seed) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
     RandomCluster r(seed);
     r.c.check = seed <= 10;
