@@ -272,13 +272,14 @@ void ZmqDealer::start_attempts(TimePoint now) {
     Endpoint endpoint = std::move(from.front());
     from.pop_front();
     next_start_ = now + settings_.stagger;
-    Try& entry = tries_.emplace_back(Try{std::move(endpoint), of_host, nullptr, std::nullopt});
+    Try& entry = tries_.emplace_back(Try{std::move(endpoint), of_host, nullptr, std::nullopt, now});
     host_attempts_ += of_host ? 1 : 0;
     begin(entry, now);
   }
 }
 
 void ZmqDealer::begin(Try& entry, TimePoint now) {
+  entry.begun = now;
   Duration left = std::max<Duration>(settings_.timeout - (now - started_), 1ms);
   try {
     entry.attempt =
@@ -290,10 +291,18 @@ void ZmqDealer::begin(Try& entry, TimePoint now) {
   }
 }
 
+// When this one has had its time; one that waits for its second start has not begun.
+std::optional<TimePoint> ZmqDealer::slow_from(const Try& entry) const {
+  if (!hurry_until_ || !entry.attempt || entry.attempt->state() != ZmqAttempt::State::kConnecting)
+    return std::nullopt;
+  return std::max(*hurry_until_, entry.begun + kHurry);
+}
+
 void ZmqDealer::give_up_slow(TimePoint now) {
-  if (!hurry_until_ || now < *hurry_until_) return;
-  std::erase_if(tries_,
-                [&](const Try& entry) { return entry.attempt->state() == ZmqAttempt::State::kConnecting; });
+  std::erase_if(tries_, [&](const Try& entry) {
+    const auto at = slow_from(entry);
+    return at && now >= *at;
+  });
 }
 
 // The other tries are dropped by the caller of the loop over them.
@@ -342,8 +351,10 @@ std::optional<TimePoint> ZmqDealer::wait_deadline() const {
   if (phase_ != Phase::kConnecting) return at;
   consider(started_ + settings_.timeout);
   if (!host_endpoints_.empty() || !other_endpoints_.empty()) consider(next_start_);
-  consider(hurry_until_);
-  for (const Try& entry : tries_) consider(entry.attempt ? entry.attempt->deadline() : entry.second_start);
+  for (const Try& entry : tries_) {
+    consider(entry.attempt ? entry.attempt->deadline() : entry.second_start);
+    consider(slow_from(entry));
+  }
   return at;
 }
 

@@ -38,8 +38,9 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   struct Try {
     Endpoint endpoint;
     bool of_host = false;
-    std::unique_ptr<ZmqAttempt> attempt;    // none: waits for its second time
-    std::optional<TimePoint> second_start;  // the server hung up the first time
+    std::unique_ptr<ZmqAttempt> attempt;  // none: waits for its second time
+    std::optional<TimePoint> second_start;
+    TimePoint begun{};  // the last time  // the server hung up the first time
   };
 
   bool prepare_wait(TimePoint now) override;
@@ -56,6 +57,7 @@ class ZmqDealer final : public DealerChannel, private Waitable {
   void begin(Try& entry, TimePoint now);
   bool poll_try(Try& entry, TimePoint now);
   bool hurry(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> slow_from(const Try& entry) const;
   void give_up_slow(TimePoint now);
   void adopt(std::unique_ptr<ZmqAttempt> attempt);
   void note_failure(const std::string& text);

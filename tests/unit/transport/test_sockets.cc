@@ -360,6 +360,22 @@ TEST_CASE("a name that does not exist is an error of the lookup unless another a
   CHECK(reaches_server(world, *found));
 }
 
+TEST_CASE("an address that waits for its second try is not given up with the slow ones") {
+  RealWorld world(true);
+  world.record().client->host = "nosuchhost.invalid";
+  world.record().addresses = {"127.0.0.1"};
+  const TimePoint begin = mono();
+
+  auto dealer = world.connect_as(world.record(), Role::kClient, 20s);
+  {
+    NoDescriptorsLeft none;
+    // Slow addresses are given up two seconds after the host's name has failed.
+    CHECK(world.until([&] { return mono() - begin > 2500ms || dealer->state() != State::kConnecting; }));
+  }
+
+  CHECK(reaches_server(world, *dealer));
+}
+
 TEST_CASE("an address that does not answer delays the next one only a little") {
   RealWorld world(true);
   world.record().client->host = "192.0.2.1";  // reserved for documentation: no server of ours is there
