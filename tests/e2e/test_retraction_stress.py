@@ -64,7 +64,9 @@ def test_each_task_runs_once_whatever_is_taken_back(hq):
     assert hq.command(["worker", "list", "--output-mode=quiet"]).stdout == "".join(f"{i} RUNNING\n" for i in range(1, 6))
     for process in (server, *workers):
         assert "ERROR" not in process.stderr, process.stderr
-    assert "WARN" not in server.stderr, server.stderr
+    # On a busy machine somebody tries a second address before the first has answered.
+    warnings = [line for line in server.stderr.splitlines() if "WARN" in line and "ended before its handshake" not in line]
+    assert not warnings, warnings
     # Nothing is held by anybody: all of the wide worker is free for one task.
     hq.command(["submit", "--wait", "--cpus=400", "--stdout=none", "--stderr=none", "--", "true"])
 
