@@ -52,6 +52,7 @@ class WireWriter {
   void str(BytesView v) {
     if (v.size() >= 32 || staged_ + 32 > sizeof stage_) return long_str(v);
     stage_[staged_++] = char(0xa0 | v.size());
+    if (v.empty()) return;  // may have no address
     std::memcpy(stage_ + staged_, v.data(), v.size());
     staged_ += v.size();
   }
