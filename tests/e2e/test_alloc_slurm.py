@@ -97,6 +97,8 @@ def test_a_killed_server_finds_its_allocations_again(site):
     site.command(["alloc", "add", "slurm", "-t", "5m", "--idle-timeout=2s", "--cpus=1", "--no-dry-run"])
     site.command(["submit", "--", "bash", "-c", "until test -e go; do sleep 0.1; done"])
     await_states(site, 1, [("1", "running")])
+    # Slurm may say that it runs before its worker has found the server.
+    wait_until(lambda: "Worker 1 connected from allocation" in server.stderr, "the worker is there")
 
     server.process.kill()
     server.wait()
