@@ -74,6 +74,7 @@ Job& State::job(JobId id) {
 WorkerState& State::worker(WorkerId id) {
   auto it = workers_.find(id);
   HQ_ASSERT(it != workers_.end());
+  recent_workers_.note(id);
   return *it->second;
 }
 
@@ -115,6 +116,7 @@ void State::on(const WorkerConnected& e, WallTime time, Effects& effects) {
   }
   HQ_ASSERT(!workers_.contains(e.worker));
   alive_[e.worker] = fresh.get();
+  recent_workers_.note(e.worker);
   workers_[e.worker] = std::move(fresh);
   last_worker_ = std::max(last_worker_, e.worker);
   allocations_.worker_connected(e.worker, e.uid, e.config);

@@ -114,6 +114,7 @@ bool State::release_lingering(WorkerId id, const JobTask& task, InstanceId insta
   WorkerState& holder = *found->second;
   auto it = holder.lingering.find(task);
   if (it == holder.lingering.end() || it->second.instance != instance) return false;
+  recent_workers_.note(id);
   unclaim(holder, it->second.klass, it->second.variant);
   holder.lingering.erase(it);
   if (holder.gang && holder.gang->task == task) disband(holder);

@@ -80,7 +80,9 @@ void State::leave_worker(WorkerState& holder, const Job::Place& place, RowState 
 void State::disband(WorkerState& root) {
   if (!root.gang || root.gang->root != root.id) return;
   for (const auto& [id, member] : alive_) {
-    if (member->gang && member->gang->root == root.id) member->gang.reset();
+    if (!member->gang || member->gang->root != root.id) continue;
+    member->gang.reset();
+    recent_workers_.note(id);
   }
   root.gang.reset();
 }

@@ -17,6 +17,7 @@
 #include "hq/core/event.h"
 #include "hq/core/job.h"
 #include "hq/core/ready_queue.h"
+#include "hq/core/recent_workers.h"
 #include "hq/core/request_classes.h"
 #include "hq/core/worker.h"
 
@@ -65,6 +66,8 @@ class State {
   }
   [[nodiscard]] const std::map<WorkerId, std::unique_ptr<WorkerState>>& workers() const { return workers_; }
   [[nodiscard]] const std::map<WorkerId, WorkerState*>& alive_workers() const { return alive_; }
+  // Workers of which anything has changed.
+  [[nodiscard]] const RecentWorkers& recent_workers() const { return recent_workers_; }
   [[nodiscard]] JobId next_job_id() const { return JobId(uint32_t(jobs_.size()) + 1); }
   [[nodiscard]] JobId last_job_id() const { return JobId(uint32_t(jobs_.size())); }
   [[nodiscard]] WorkerId next_worker_id() const { return WorkerId(last_worker_.value + 1); }
@@ -161,6 +164,7 @@ class State {
   [[nodiscard]] const char* why_not_range(const AssignedRange& range) const;
 
   Job& job(JobId id);
+  // To change it.
   WorkerState& worker(WorkerId id);
   Job& create_job(JobId id, JobUid uid, const std::string& name, std::optional<uint32_t> max_fails,
                   WallTime time);
@@ -200,6 +204,7 @@ class State {
   std::vector<std::unique_ptr<Job>> jobs_;  // by id - 1; forgotten ones are null
   std::map<WorkerId, std::unique_ptr<WorkerState>> workers_;
   std::map<WorkerId, WorkerState*> alive_;
+  RecentWorkers recent_workers_;
   WorkerId last_worker_;
   ReadyQueue ready_;
   RequestClasses classes_;

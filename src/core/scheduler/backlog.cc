@@ -31,7 +31,7 @@ std::vector<Pass::Want> Pass::backlog_wants(const VariantNeed& need, double seco
     if (room.backlog * 2 > target) continue;  // topped up when half is gone: few, larger messages
     rooms_.touch(*in_, i);
     if (room.closed || room.least_use || room.occupied || room.gang) continue;
-    if (room.backlog >= target || in_->retracting.contains(room.worker->id)) continue;
+    if (room.backlog >= target || in_->retracting.contains(rooms_.id(i))) continue;
     wants.push_back({i, target - room.backlog});
   }
   return wants;
@@ -63,8 +63,9 @@ void Pass::fill_backlogs(Demand& demand) {
 // How many tasks could start now on all workers together; no more than is worth knowing.
 uint64_t Pass::room_in_all(const VariantNeed& need) {
   uint64_t sum = 0;
+  rooms_.look_for(need, looks_[0]);
   for (size_t block = 0; block < rooms_.blocks() && sum <= UINT32_MAX; ++block) {
-    for (uint64_t bits = rooms_.fitting(block, need); bits != 0; bits &= bits - 1) {
+    for (uint64_t bits = rooms_.fitting(block, looks_[0]); bits != 0; bits &= bits - 1) {
       const size_t i = block * Rooms::kBlock + size_t(std::countr_zero(bits));
       const Room& room = rooms_.at(i);
       if (room.closed || room.watched() || !rooms_.lives_for(i, need)) continue;
@@ -97,6 +98,7 @@ bool Pass::retract_at_once(size_t i) {
 // Backlogs whose tasks an idle worker could start now are taken back; a backlog that its worker will have
 // started within a few milliseconds anyway is left alone.
 void Pass::retract_from(size_t i) {
+  if (rooms_.at(i).backlog == 0 && !rooms_.at(i).changed) return;
   const WorkerState& holder = *rooms_.at(i).worker;
   if (!holder.alive() || holder.backlog == 0 || in_->retracting.contains(holder.id)) return;
   if (in_->asked != nullptr && in_->asked->contains(holder.id)) return;

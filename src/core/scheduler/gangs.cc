@@ -52,7 +52,7 @@ void Pass::place_gangs(Demand& demand) {
     sweep_idle(group);
     const std::vector<size_t> idle = idle_for(group, need, {*priority_, demand.klass});
     for (size_t at = 0; demand.remaining > 0 && at + need.nodes <= idle.size(); at += need.nodes) {
-      Placed placed{rooms_.at(idle[at]).worker->id, *priority_, demand.klass, 0, 1, true, {}};
+      Placed placed{rooms_.id(idle[at]), *priority_, demand.klass, 0, 1, true, {}};
       for (size_t k = at; k < at + need.nodes; ++k) {
         Room& room = rooms_.at(idle[k]);
         placed.nodes.push_back(room.worker->id);

@@ -1,5 +1,6 @@
 // What classes that wait keep from lower priorities: of each worker that could run them, room by room.
 #include <algorithm>
+#include <bit>
 
 #include "core/scheduler/left.h"
 #include "core/scheduler/pass.h"
@@ -35,8 +36,10 @@ void Pass::keep_for_gang(const Demand& demand) {
 
 void Pass::prepare_keep() {
   keepers_.clear();
+  keeper_classes_ = 0;
   for (size_t d = 0; d < demands_.size(); ++d) {
     if (demands_[d].remaining == 0) continue;
+    keeper_classes_ |= Rooms::bit_of(demands_[d].klass);
     for (const VariantNeed& need : needs(demands_[d].klass)) {
       if (need.nodes == 0) keepers_.push_back({d, &need});
     }
@@ -45,6 +48,7 @@ void Pass::prepare_keep() {
     if (placed.priority == *priority_) put_.push_back({room, order_of_[placed.klass.value], placed.count});
   }
   std::sort(put_.begin(), put_.end(), [](const Put& a, const Put& b) { return a.room < b.room; });
+  next_put_ = 0;
   held_.assign(demands_.size(), 0);
   lower_.assign(rooms_.resources(), 0);
   rooms_.work += demands_.size();
@@ -56,9 +60,16 @@ bool Pass::keep_from_lower() {
   while (next_ < rooms_.blocks()) {
     const size_t block = next_++;
     const size_t rooms = std::min(Rooms::kBlock, rooms_.size() - block * Rooms::kBlock);
+    const uint64_t all = rooms == Rooms::kBlock ? ~uint64_t{0} : (uint64_t{1} << rooms) - 1;
     ++rooms_.work;
-    for (size_t k = 0; k < rooms; ++k) {
-      if ((settled_[block] >> k & 1) == 0) keep_in(block * Rooms::kBlock + k);
+    uint64_t open = all & ~settled_[block];
+    const uint64_t shut = open == 0 ? 0 : rooms_.lacking(block, needed_by_all_);
+    for (; open != 0; open &= open - 1) {
+      const auto k = size_t(std::countr_zero(open));
+      const size_t i = block * Rooms::kBlock + k;
+      if (rooms_.at(i).closed) continue;
+      (shut >> k & 1) != 0 ? mark_shut(i) : keep_in(i);
+      settle(i);
     }
     if (is_spent()) return next_ == rooms_.blocks();
   }
@@ -67,18 +78,13 @@ bool Pass::keep_from_lower() {
 
 // Settled is a room in which nothing changes any more, whoever comes after.
 void Pass::settle(size_t i) {
-  if (is_shut(i) && rooms_.at(i).capped_by) settled_[i / Rooms::kBlock] |= uint64_t{1} << (i % Rooms::kBlock);
+  if (rooms_.at(i).capped_by && is_shut(i)) settled_[i / Rooms::kBlock] |= uint64_t{1} << (i % Rooms::kBlock);
 }
 
 void Pass::keep_in(size_t i) {
   rooms_.work += 2;
-  if (rooms_.at(i).closed) return;
-  if (is_shut(i)) {
-    mark_shut(i);
-    return settle(i);
-  }
   rooms_.touch(*in_, i);
-  count_holders(i);
+  const bool held = count_holders(i);
   Room& room = rooms_.at(i);
   for (const Keeper& keeper : keepers_) {
     rooms_.work += 3;
@@ -89,8 +95,7 @@ void Pass::keep_in(size_t i) {
     ask_again_when_too_short(room, *keeper.need);
     if (is_shut(i)) break;
   }
-  forget_holders(i);
-  settle(i);
+  if (held) forget_holders(i);
 }
 
 // Nothing can be placed in a room that is shut; but its backlog is none of lower priorities either when one
@@ -106,8 +111,15 @@ void Pass::mark_shut(size_t i) {
   }
 }
 
-// Who holds what of the room: how many tasks of each class that waits, and what lower priorities have.
-void Pass::count_holders(size_t i) {
+// Who holds what of the room: how many tasks of each class that waits, and what lower priorities have. False
+// when there is nothing of that.
+bool Pass::count_holders(size_t i) {
+  while (next_put_ < put_.size() && put_[next_put_].room < i) ++next_put_;
+  const bool was_put = next_put_ < put_.size() && put_[next_put_].room == i;
+  const bool before = rooms_.may_be_held(i, *priority_, keeper_classes_);
+  for (size_t p = next_put_; p < put_.size() && put_[p].room == i; ++p)
+    held_[put_[p].demand] += put_[p].count;
+  if (!before) return was_put;
   for (const WorkerState::InUse& use : rooms_.at(i).worker->in_use) {
     if (const size_t d = order_of(use.klass); d != kNoOrder) held_[d] += use.count;
     if (use.priority >= *priority_) continue;
@@ -116,18 +128,14 @@ void Pass::count_holders(size_t i) {
       lower_[item.resource] += each * int64_t{use.count};
     }
   }
-  const auto first = std::lower_bound(put_.begin(), put_.end(), i,
-                                      [](const Put& put, size_t room) { return put.room < room; });
-  for (auto put = first; put != put_.end() && put->room == i; ++put) held_[put->demand] += put->count;
+  return true;
 }
 
 void Pass::forget_holders(size_t i) {
   for (const WorkerState::InUse& use : rooms_.at(i).worker->in_use) {
     if (const size_t d = order_of(use.klass); d != kNoOrder) held_[d] = 0;
   }
-  const auto first = std::lower_bound(put_.begin(), put_.end(), i,
-                                      [](const Put& put, size_t room) { return put.room < room; });
-  for (auto put = first; put != put_.end() && put->room == i; ++put) held_[put->demand] = 0;
+  for (size_t p = next_put_; p < put_.size() && put_[p].room == i; ++p) held_[put_[p].demand] = 0;
   std::fill(lower_.begin(), lower_.end(), 0);
 }
 

@@ -146,9 +146,10 @@ const ReadyClass* Pass::ready(ClassId klass) const {
 }
 
 void Pass::put(size_t room, Demand& demand, uint8_t variant, uint64_t n, bool slot) {
+  rooms_.note_use(room);
   demand.remaining -= n;
   demand.got_some = true;
-  Placed placed{rooms_.at(room).worker->id, *priority_, demand.klass, variant, n, slot, {}};
+  Placed placed{rooms_.id(room), *priority_, demand.klass, variant, n, slot, {}};
   if (rooms_.at(room).least_use) {
     held_back_.emplace_back(room, std::move(placed));
   } else {

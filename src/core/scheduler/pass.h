@@ -217,7 +217,7 @@ class Pass {
   void keep_in(size_t room);
   void mark_shut(size_t room);
   void settle(size_t room);
-  void count_holders(size_t room);
+  bool count_holders(size_t room);
   void forget_holders(size_t room);
   void cap_for(const Keeper& keeper, size_t room, uint64_t most);
   void ask_again_when_too_short(const Room& room, const VariantNeed& need);
@@ -250,6 +250,12 @@ class Pass {
   std::optional<size_t> last_placed_;
   size_t new_reservations_ = 0;
 
+  // of the class at hand
+  std::vector<Rooms::Look> looks_{1};  // by variant
+  std::vector<bool> found_;            // by variant: a room in which it fits
+  bool found_some_ = false;            // of the only variant
+  uint64_t raises_then_ = 0;           // when looking began
+
   // of the class with variants at hand
   std::vector<Offer> offers_;
   std::vector<std::vector<Choice>> choices_;
@@ -265,7 +271,9 @@ class Pass {
   // while things are kept from lower priorities
   std::vector<Keeper> keepers_;
   std::vector<uint64_t> settled_;  // by block: rooms, as bits
+  uint64_t keeper_classes_ = 0;    // Rooms::bit_of
   std::vector<Put> put_;
+  size_t next_put_ = 0;
   std::vector<uint64_t> held_;  // by demand, of the room at hand
   std::vector<int64_t> lower_;  // by resource: what lower priorities hold of it
 

@@ -137,7 +137,7 @@ std::vector<WorkerId> Pass::choose_reserved(ClassId klass) {
     find_groups();
     for (size_t i : drain_first(variants[0], 1)) {
       if (rooms_.at(i).kept_for || rooms_.at(i).worker->gang) return {};
-      out.push_back(rooms_.at(i).worker->id);
+      out.push_back(rooms_.id(i));
     }
     return out;
   }
@@ -159,7 +159,7 @@ std::vector<WorkerId> Pass::choose_reserved(ClassId klass) {
       best = i;
     }
   }
-  if (best) out.push_back(rooms_.at(*best).worker->id);
+  if (best) out.push_back(rooms_.id(*best));
   return out;
 }
 

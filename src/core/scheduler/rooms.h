@@ -24,7 +24,10 @@ struct Room {
   bool occupied = false;                       // has one since before
   bool least_use = false;                      // has a least utilisation
   bool fresh = true;                           // nothing was placed here by this pass
-  uint32_t read = 0;                           // the step in which its amounts were read
+  bool changed = false;                        // since its amounts were read
+  bool holders_known = false;                  // whether these two are
+  int32_t lowest_held = INT32_MAX;             // the lowest priority of tasks that hold something there
+  uint64_t classes_held = 0;                   // a bit for some classes each (bit_of): of those that do
   std::optional<int32_t> capped_by;            // the highest priority that keeps something of it for itself
   std::optional<Scheduler::WaitKey> kept_for;  // a reservation
 
@@ -37,17 +40,22 @@ class Rooms {
  public:
   static constexpr int64_t kNoCap = std::numeric_limits<int64_t>::max();
   static constexpr size_t kBlock = 64;
+  static constexpr size_t kParts = 4;  // of a block, with a bound each
+  static constexpr size_t kPart = kBlock / kParts;
   // What looking costs, in units of Scheduler::kStepWork.
   static constexpr uint64_t kBlockWork = 1;
   static constexpr uint64_t kScanWork = 20;
   static constexpr uint64_t kRoomWork = 10;
 
   void open(const PlanInput& input);
-  // The state may have moved on since the last step: what a room has is read anew when it is used next.
+  // The state may have moved on since the last step: what a room has is read anew when it is used next, if
+  // anything has happened there.
   void next_step(const PlanInput& input);
   void touch(const PlanInput& input, size_t i) {
-    if (rooms_[i].read != step_) read_again(input, i);
+    if (rooms_[i].changed) read_again(input, i);
   }
+  // Something was placed there that may not be recorded in the end.
+  void note_use(size_t i) { used_.push_back(i); }
   // From now on classes of this priority are looked at: what a backlog of at least this priority will start
   // is not free for them.
   void set_priority(const State& state, int32_t priority);
@@ -55,14 +63,30 @@ class Rooms {
   [[nodiscard]] size_t size() const { return rooms_.size(); }
   [[nodiscard]] Room& at(size_t i) { return rooms_[i]; }
   [[nodiscard]] const Room& at(size_t i) const { return rooms_[i]; }
+  [[nodiscard]] WorkerId id(size_t i) const { return ids_[i]; }
   [[nodiscard]] int64_t total(size_t i, ResourceIndex r) const { return total_[r][i]; }
   [[nodiscard]] int64_t free(size_t i, ResourceIndex r) const { return free_[r][i]; }
   [[nodiscard]] int64_t available(size_t i, ResourceIndex r) const { return available_[r][i]; }
   [[nodiscard]] int64_t cap(size_t i, ResourceIndex r) const { return cap_[r][i]; }
 
   [[nodiscard]] size_t blocks() const { return stale_.size(); }
-  // Rooms of this block, as bits, in which one task of the variant may start now as far as amounts tell.
-  [[nodiscard]] uint64_t fitting(size_t block, const VariantNeed& need);
+  // Where it is worth while to look for room for one task of a variant: in parts of blocks whose bounds allow
+  // it. True until something is placed or read again there.
+  struct Look {
+    const VariantNeed* need = nullptr;
+    bool none = false;            // nowhere: somebody who asks for no more has found nothing
+    std::vector<uint16_t> parts;  // all bits or none
+  };
+  void look_for(const VariantNeed& need, Look& look);
+  // Rooms of this block, as bits, in which one task may start now as far as amounts tell.
+  [[nodiscard]] uint64_t fitting(size_t block, const Look& look);
+  // No block had a fitting room; `raises` are those before the first one was asked.
+  void note_none(const VariantNeed& need, uint64_t raises);
+  // How often more has become available of something.
+  [[nodiscard]] uint64_t raises() const { return raises_; }
+  // Rooms of this block, as bits, that have less than the least amount of one of these available.
+  [[nodiscard]] uint64_t lacking(size_t block,
+                                 const std::vector<std::pair<ResourceIndex, int64_t>>& least) const;
   // Rooms of this block, as bits, that have none of these resources at all.
   [[nodiscard]] uint64_t without(size_t block, const std::vector<ResourceIndex>& resources) const;
   // How many tasks of the variant may start here now.
@@ -79,6 +103,9 @@ class Rooms {
   void empty(size_t i);
   // Tasks of a class that hold resources there, as the state knows.
   [[nodiscard]] static uint64_t in_use(const WorkerState& worker, ClassId klass);
+  // Whether tasks of lower priorities or of one of these classes (bit_of) may hold something there.
+  [[nodiscard]] bool may_be_held(size_t i, int32_t priority, uint64_t classes);
+  [[nodiscard]] static uint64_t bit_of(ClassId klass) { return uint64_t{1} << (klass.value % 64); }
   [[nodiscard]] std::optional<size_t> find(WorkerId worker) const;
   [[nodiscard]] size_t resources() const { return free_.size(); }
   // Sum of the totals of all workers.
@@ -97,21 +124,34 @@ class Rooms {
   void read_total(size_t i);
   void read_available(const State& state, size_t i);
   void find_bounds(size_t block);
+  void note_change(size_t i) {
+    const size_t block = i / kBlock;
+    if (stale_[block]) return;
+    stale_[block] = true;
+    stale_blocks_.push_back(block);
+  }
 
   std::vector<Room> rooms_;                      // by worker id
+  std::vector<WorkerId> ids_;                    // the same
   std::vector<std::vector<int64_t>> free_;       // by resource, then room, to the end of the last block
   std::vector<std::vector<int64_t>> available_;  // free without the backlog, within the cap
   std::vector<std::vector<int64_t>> cap_;
   std::vector<std::vector<int64_t>> total_;
-  std::vector<std::vector<int64_t>> bound_;     // by resource, then block: no room has more available
+  std::vector<std::vector<float>> bound_;       // by resource, block and part: no room has more available
   std::vector<std::vector<uint64_t>> without_;  // by resource, then block: rooms that have none in total
-  std::vector<bool> stale_;                     // by block: its bounds may be lower by now
+  std::vector<bool> stale_;                     // by block: its bounds do not hold any more
+  std::vector<size_t> stale_blocks_;            // these
   std::vector<double> sums_;
+  // What fits nowhere until something is raised: the least amounts asked for.
+  using Least = std::vector<std::pair<ResourceIndex, int64_t>>;
+  std::vector<Least> found_none_;
+  uint64_t raises_ = 0;
   // Backlogs by falling priority, and the first of them that is not counted yet.
   std::vector<std::pair<int32_t, size_t>> backlogs_;
   size_t next_backlog_ = 0;
   std::vector<int64_t> left_;  // of the room at hand
-  uint32_t step_ = 1;
+  std::vector<size_t> used_;   // in this step; some more than once
+  uint64_t seen_changes_ = 0;  // State::recent_workers
   bool any_least_use_ = false;
   std::optional<int32_t> priority_;
 };

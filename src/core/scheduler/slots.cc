@@ -54,12 +54,15 @@ bool Pass::place(Demand& demand) {
 // How many more tasks of the class this room takes now.
 uint64_t Pass::room_for(size_t i, const Demand& demand, const VariantNeed& need) {
   const Room& room = rooms_.at(i);
-  if (room.closed || room.gang || room.occupied || room.most == 0 || rooms_.fit(i, need) == 0) return 0;
-  rooms_.touch(*in_, i);
-  if (room.closed || room.occupied) return 0;
   uint64_t n = rooms_.fit(i, need);
+  if (room.closed || room.gang || room.occupied || room.most == 0 || n == 0) return 0;
+  if (room.changed) {
+    rooms_.touch(*in_, i);
+    if (room.closed || room.occupied) return 0;
+    n = rooms_.fit(i, need);
+  }
   if (n == 0 || !rooms_.lives_for(i, need)) return 0;
-  if (in_->refused != nullptr && in_->refused->contains({room.worker->id, demand.klass})) return 0;
+  if (in_->refused != nullptr && in_->refused->contains({rooms_.id(i), demand.klass})) return 0;
   if (need.items.empty()) {
     const uint64_t held = Rooms::in_use(*room.worker, demand.klass);
     n = kMaxWithoutResources - std::min(held, kMaxWithoutResources);
@@ -94,12 +97,24 @@ bool Pass::place_variant(Demand& demand, uint8_t variant) {
   const std::vector<ResourceIndex> others = wanted_besides(need);
   const size_t blocks = rooms_.blocks();
   const size_t end = others.empty() ? blocks : 2 * blocks;
+  rooms_.look_for(need, looks_[0]);
+  if (looks_[0].none) return true;
+  if (next_block_ == 0) {
+    found_some_ = false;
+    raises_then_ = rooms_.raises();
+  }
   while (next_block_ < end && demand.remaining > 0) {
     const bool first = next_block_ < blocks;
     const size_t block = next_block_++ % blocks;
+    const uint64_t rooms = rooms_.fitting(block, looks_[0]);
+    if (next_block_ == blocks && rooms == 0 && !found_some_) {
+      rooms_.note_none(need, raises_then_);
+      return true;
+    }
+    if (rooms == 0) continue;
+    found_some_ = true;
     const uint64_t spare = rooms_.without(block, others);
-    const uint64_t eligible = first ? spare : ~spare;
-    if (eligible != 0) place_in_block(demand, variant, block, rooms_.fitting(block, need) & eligible);
+    place_in_block(demand, variant, block, rooms & (first ? spare : ~spare));
     if (is_spent()) return false;
   }
   return true;

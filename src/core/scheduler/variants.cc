@@ -59,8 +59,10 @@ std::optional<uint8_t> Pass::one_variant_for_all(const Demand& demand) {
     if (value_of(0, demand.klass, v) > value_of(0, demand.klass, best) + kSame) best = v;
   }
   uint64_t room = 0;
+  rooms_.look_for(variants[best], looks_[0]);
+  if (looks_[0].none) return std::nullopt;
   for (size_t block = 0; block < rooms_.blocks() && room < demand.remaining; ++block) {
-    for (uint64_t bits = rooms_.fitting(block, variants[best]); bits != 0; bits &= bits - 1)
+    for (uint64_t bits = rooms_.fitting(block, looks_[0]); bits != 0; bits &= bits - 1)
       room += room_for(block * Rooms::kBlock + size_t(std::countr_zero(bits)), demand, variants[best]);
   }
   if (room < demand.remaining) return std::nullopt;
@@ -74,16 +76,32 @@ std::optional<uint8_t> Pass::one_variant_for_all(const Demand& demand) {
 // these would be left for it. Not so where the value of a variant differs between rooms.
 bool Pass::gather_offers(Demand& demand) {
   const std::vector<VariantNeed>& variants = needs(demand.klass);
+  looks_.resize(std::max(looks_.size(), variants.size()));
+  if (next_block_ == 0) {
+    found_.assign(variants.size(), false);
+    raises_then_ = rooms_.raises();
+  }
+  bool none = true;
+  for (size_t v = 0; v < variants.size(); ++v) {
+    rooms_.look_for(variants[v], looks_[v]);
+    none = none && looks_[v].none;
+  }
+  if (none) return true;
   while (next_block_ < rooms_.blocks()) {
     const size_t block = next_block_++;
     uint64_t bits = 0;
     for (size_t v = 0; v < variants.size(); ++v) {
-      if (rooms_seen_[v] < demand.remaining || asks_for_all(variants[v]))
-        bits |= rooms_.fitting(block, variants[v]);
+      if (looks_[v].none || (rooms_seen_[v] >= demand.remaining && !asks_for_all(variants[v]))) continue;
+      const uint64_t rooms = rooms_.fitting(block, looks_[v]);
+      if (rooms != 0) found_[v] = true;
+      bits |= rooms;
     }
     for (; bits != 0; bits &= bits - 1)
       look_at_variants(block * Rooms::kBlock + size_t(std::countr_zero(bits)), demand);
     if (is_spent()) return false;
+  }
+  for (size_t v = 0; v < variants.size(); ++v) {
+    if (!found_[v] && !looks_[v].none) rooms_.note_none(variants[v], raises_then_);
   }
   return true;
 }

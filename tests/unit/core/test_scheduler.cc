@@ -556,3 +556,110 @@ TEST_CASE("a large plan comes in steps, and its cost follows classes and workers
   CHECK(first <= 8);
   CHECK(c.steps <= 8);
 }
+
+// --- between two steps ------------------------------------------------------------------------------------
+
+namespace {
+
+// A pass in the smallest steps, one by one: each may be given up.
+struct Steps {
+  explicit Steps(Cluster& cluster) : c(cluster) {}
+  Placement next() {
+    const std::set<WorkerId> none;
+    return c.scheduler.step({c.state, c.now, c.closed, none}, 1);
+  }
+  Placement next_placing() {
+    Placement placement = next();
+    while (placement.placed.empty() && placement.more) placement = next();
+    return placement;
+  }
+  void record(const Placement& placement) {
+    for (const Placed& placed : placement.placed)
+      c.apply(TasksAssigned{placed.worker, pick(c.state, placed)});
+  }
+  Cluster& c;
+};
+
+}  // namespace
+
+TEST_CASE("what was placed and then given up is free for the next step") {
+  Cluster c;
+  const WorkerId worker = c.add_worker({{"cpus", 4}});
+  const JobId first = c.add_job({variant({{"cpus", 3}})}, 1, 1, 5);
+  c.add_job({variant({{"cpus", 1}})}, 9);
+  Steps steps(c);
+  CHECK(steps.next_placing().placed.at(0).priority == 5);
+  c.apply(JobCanceled{first, ""});
+
+  const Placement second = steps.next_placing();
+  REQUIRE(second.placed.size() == 1);
+  CHECK(second.placed[0].worker == worker);
+  CHECK(second.placed[0].count == 4);
+}
+
+TEST_CASE("a worker that is closed or lost between two steps gets nothing more") {
+  for (const bool lost : {false, true}) {
+    CAPTURE(lost);
+    Cluster c;
+    const WorkerId first = c.add_worker({{"cpus", 4}});
+    const WorkerId second = c.add_worker({{"cpus", 4}});
+    const JobId high = c.add_job({variant({{"cpus", 1}})}, 1, 1, 5);
+    c.add_job({variant({{"cpus", 1}})}, 9);
+    Steps steps(c);
+    const Placement one = steps.next_placing();
+    REQUIRE(one.placed.at(0).worker == first);
+    steps.record(one);
+    c.apply(JobCanceled{high, ""});
+    lost ? void(c.apply(WorkerLost{first, LossReason::kStopped, false})) : void(c.closed.insert(first));
+
+    for (Placement more = steps.next_placing(); !more.placed.empty(); more = steps.next_placing()) {
+      for (const Placed& placed : more.placed) CHECK(placed.worker == second);
+      steps.record(more);
+    }
+    CHECK(c.state.find_worker(second)->slots == 4);
+  }
+}
+
+TEST_CASE("what ends between two steps has room for the next one") {
+  for (const bool much_else : {false, true}) {  // more than the state remembers
+    CAPTURE(much_else);
+    Cluster c;
+    const WorkerId first = c.add_worker({{"cpus", 4}});
+    const WorkerId other = c.add_worker({{"gpus", 1}});
+    const JobId old = c.add_job({variant({{"cpus", 3}})}, 1);
+    Steps steps(c);
+    steps.record(steps.next_placing());
+    while (steps.next().more) continue;
+    c.add_job({variant({{"gpus", 1}})}, 1, 1, 5);
+    c.add_job({variant({{"cpus", 1}})}, 9);
+    steps.record(steps.next_placing());
+    c.apply(JobCanceled{old, ""});
+    c.state.release_lingering(first, {old, TaskId(0)}, InstanceId(0));
+    c.check = false;
+    for (uint64_t n = 0; much_else && n < RecentWorkers::kKept; ++n) c.apply(TasksStarted{other, {}});
+
+    const Placement placement = steps.next_placing();
+    CHECK(placement.placed.at(0).worker == first);
+    CHECK(placement.placed.at(0).count == 4);
+  }
+}
+
+TEST_CASE("the state tells whose workers have changed, as far back as it remembers") {
+  RecentWorkers recent;
+  recent.note(WorkerId(1));
+  const uint64_t then = recent.count();
+  std::vector<uint32_t> seen;
+  const auto see = [&](WorkerId id) { seen.push_back(id.value); };
+  CHECK(recent.for_each_since(then, see));
+  CHECK(seen.empty());
+  recent.note(WorkerId(2));
+  recent.note(WorkerId(1));
+  CHECK(recent.for_each_since(then, see));
+  CHECK(seen == std::vector<uint32_t>{2, 1});
+  for (uint64_t n = 2; n < RecentWorkers::kKept; ++n) recent.note(WorkerId(3));
+  CHECK(recent.for_each_since(then, see));
+  recent.note(WorkerId(3));
+  seen.clear();
+  CHECK_FALSE(recent.for_each_since(then, see));
+  CHECK(seen.empty());
+}
