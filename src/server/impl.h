@@ -34,6 +34,7 @@ struct Server::Impl {
 
   // --- the turn (server.cc) -------------------------------------------------------------------------------
   std::optional<TimePoint> turn(Now now);
+  WorkerLink& add_link(WorkerId worker, const WorkerConfig& config);
   [[nodiscard]] Now without_steps(Now now) const;
   void read_workers();
   void read_clients();

@@ -102,7 +102,7 @@ void Server::Impl::complete_hello(PeerId from) {
   } else {
     session.worker = state.next_worker_id();
     record(WorkerConnected{session.worker, hello.worker_uid, std::make_shared<WorkerConfig>(*hello.config)});
-    sessions.add_link(session.worker).idle_since = now_.mono;
+    add_link(session.worker, *hello.config).idle_since = now_.mono;
     if (given_up != nullptr) known_starts = reclaim(session.worker, given_up->id, hello);
   }
   WorkerLink& link = *sessions.link(session.worker);

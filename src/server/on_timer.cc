@@ -55,12 +55,11 @@ void Server::Impl::judge_silence() {
   std::vector<WorkerId> stuck;
   std::vector<WorkerId> never_back;
   for (const auto& [id, link] : sessions.links()) {
-    const WorkerConfig& config = *state.find_worker(id)->config;
     if (link.doubt_until) {
       if (now_.mono > *link.doubt_until) never_back.push_back(id);
     } else if (link.stopping && now_.mono - link.stopping->since > kForcedRemoval) {
       stuck.push_back(id);
-    } else if (now_.mono - link.last_heard > 2 * config.heartbeat_interval + kFenceGrace) {
+    } else if (now_.mono - link.last_heard > link.most_silent) {
       silent.push_back(id);
     }
   }
@@ -86,15 +85,13 @@ void Server::Impl::end_fences() {
 
 void Server::Impl::judge_idleness() {
   for (auto& [id, link] : sessions.links()) {
-    const WorkerState* worker = state.find_worker(id);
-    if (!worker->idle()) {
+    if (!link.most_idle || link.stopping) continue;
+    if (!state.find_worker(id)->idle()) {
       link.idle_since.reset();
       continue;
     }
     if (!link.idle_since) link.idle_since = now_.mono;
-    const std::optional<Duration> limit =
-        worker->config->idle_timeout ? worker->config->idle_timeout : options.idle_timeout;
-    if (!limit || link.stopping || !link.peer || now_.mono - *link.idle_since < *limit) continue;
+    if (!link.peer || now_.mono - *link.idle_since < *link.most_idle) continue;
     link.stopping = WorkerLink::Stopping{LossReason::kIdleTimeout, now_.mono};
     closed.insert(id);
     WorkerSession* session = sessions.of(id);

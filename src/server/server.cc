@@ -91,7 +91,7 @@ Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start, State restored)
   for (const auto& [id, worker] : state.workers()) {
     const TimePoint end = start.mono + window_of(*worker->config, state.window()) + kFenceGrace;
     if (worker->alive()) {
-      WorkerLink& link = sessions.add_link(id);
+      WorkerLink& link = add_link(id, *worker->config);
       link.last_heard = start.mono;
       link.doubt_until = end;
       away.insert(id);
@@ -104,6 +104,13 @@ Server::Impl::Impl(ServerOptions o, ServerPorts p, Now start, State restored)
   recall_submissions();
   if (options.after_damage) conclude_failures();
   wake_scheduler = true;
+}
+
+WorkerLink& Server::Impl::add_link(WorkerId worker, const WorkerConfig& config) {
+  WorkerLink& link = sessions.add_link(worker);
+  link.most_silent = 2 * config.heartbeat_interval + kFenceGrace;
+  link.most_idle = config.idle_timeout ? config.idle_timeout : options.idle_timeout;
+  return link;
 }
 
 // Somebody may set the wall clock; what we record has to tell durations all the same (remaining lifetimes,

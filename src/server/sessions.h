@@ -46,10 +46,13 @@ struct WorkerSession {
 struct WorkerLink {
   std::optional<PeerId> peer;  // of its live session
   TimePoint last_heard{};
+  // Of its configuration, to be at hand for all workers twice a second: how long it may be silent, and idle.
+  Duration most_silent{};
+  std::optional<Duration> most_idle;
   // Of a worker that an earlier life of the server had and that is not back: until then it may come, and run
   // what is assigned to it.
   std::optional<TimePoint> doubt_until;
-  std::optional<TimePoint> idle_since;
+  std::optional<TimePoint> idle_since;  // as far as known, of a worker that may not be idle for ever
   struct Stopping {
     LossReason reason;
     TimePoint since;

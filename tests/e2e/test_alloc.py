@@ -285,6 +285,7 @@ def test_a_killed_server_comes_back_to_its_queues_and_allocations(site):
     site.command(["alloc", "pause", "2"])
     site.command(["submit", "--", "bash", "-c", "until test -e go; do sleep 0.05; done"])
     await_states(site, ["running"])
+    site.await_job(1, "RUNNING")
     (site.fake / "hold").touch()
     site.command(["submit", "--", "true"])
     await_states(site, ["running", "queued"])

@@ -21,7 +21,8 @@ constexpr size_t kOfHeap = 8;
 
 }  // namespace
 
-void* operator new(size_t size) {
+// Not inlined: a compiler that sees one of a pair takes malloc or free to be its partner.
+[[gnu::noinline]] void* operator new(size_t size) {
   void* piece = std::malloc(size);
   if (piece == nullptr) std::abort();
   heap_bytes += malloc_usable_size(piece) + kOfHeap;
@@ -31,11 +32,11 @@ void* operator new(size_t size) {
 void* operator new(size_t size, const std::nothrow_t&) noexcept {
   return operator new(size);
 }
-void operator delete(void* piece) noexcept {
+[[gnu::noinline]] void operator delete(void* piece) noexcept {
   if (piece != nullptr) heap_bytes -= malloc_usable_size(piece) + kOfHeap;
   std::free(piece);
 }
-void operator delete(void* piece, size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* piece, size_t) noexcept {
   operator delete(piece);
 }
 
