@@ -178,12 +178,7 @@ uint64_t less_than(const int64_t* column, int64_t asked) {
   return out;
 }
 
-}  // namespace
-
-namespace {
-
-// So many of those that found nothing are remembered; of two that others are compared with, mostly one will
-// do.
+// So many of those that found nothing are remembered.
 constexpr size_t kMostNone = 32;
 
 int64_t least_of(const VariantNeed::Item& item) {
