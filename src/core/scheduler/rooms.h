@@ -1,6 +1,6 @@
 // The workers while a pass is made: what each has free, and how much of it the class at hand may take. Kept
 // by resource, so that looking at all workers for one class is one walk over a few columns; and in blocks
-// with an upper bound each, so that most of that walk is left out.
+// whose parts have an upper bound each, so that most of that walk is left out.
 #pragma once
 
 #include <cstdint>
