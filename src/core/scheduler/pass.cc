@@ -6,20 +6,6 @@
 
 namespace hq {
 
-Pass::Pass(const PlanInput& input, const std::set<WorkerId>& shunned) : in_(&input) {
-  rooms_.open(input);
-  settled_.assign(rooms_.blocks(), 0);
-  order_of_.assign(input.state.classes().count(), kNoOrder);
-  for (WorkerId worker : shunned) {
-    const auto room = rooms_.find(worker);
-    if (!room) continue;
-    rooms_.at(*room).closed = rooms_.at(*room).shunned = true;
-    rooms_.empty(*room);
-  }
-  find_wanted();
-  rooms_.work += rooms_.size() * 2 * Rooms::kRoomWork;
-}
-
 bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Scheduler::AheadFound& ahead,
                 uint64_t work, Placement& out) {
   waiting_ = &waiting;
@@ -27,6 +13,7 @@ bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Sche
   out_ = &out;
   most_work_ = work;
   begin_step(input);
+  if (!open_ && !open()) return false;
   if (rooms_.size() == 0) return true;
   if (!priority_ && !next_priority()) stage_ = Stage::kRetract;
   while (stage_ != Stage::kRetract) {
@@ -42,16 +29,29 @@ void Pass::begin_step(const PlanInput& input) {
   in_ = &input;
   put_.clear();
   others_.reset();
-  if (!begun_) {
-    begun_ = true;  // with what the constructor has just read
-    return;
-  }
+  if (!std::exchange(begun_, true)) return;
   rooms_.work = 0;
   rooms_.next_step(input);
   wanted_.resize(rooms_.resources());
   least_placed_.resize(rooms_.resources(), Rooms::kNoCap);
   read_remaining();
   if (stage_ == Stage::kKeep) prepare_keep();
+}
+
+// False when the step had better end here.
+bool Pass::open() {
+  if (!rooms_.open(*in_, most_work_)) return false;
+  open_ = true;
+  settled_.assign(rooms_.blocks(), 0);
+  order_of_.assign(in_->state.classes().count(), kNoOrder);
+  for (WorkerId worker : shunned_) {
+    const auto room = rooms_.find(worker);
+    if (!room) continue;
+    rooms_.at(*room).closed = rooms_.at(*room).shunned = true;
+    rooms_.empty(*room);
+  }
+  find_wanted();
+  return !is_spent();
 }
 
 // One class after the other, at the stage where we are; false when the step is spent.
@@ -233,7 +233,7 @@ void Scheduler::note_ended_waits(WallTime now) {
 
 Placement Scheduler::step(const PlanInput& input, uint64_t work) {
   if (!pass_) {
-    pass_ = std::make_unique<Pass>(input, shunned_);
+    pass_ = std::make_unique<Pass>(shunned_);
     before_ = waiting_;
   }
   Placement out;

@@ -18,7 +18,7 @@ namespace hq {
 class Pass {
  public:
   // Workers in `shunned` get nothing but multi-node tasks (besides those that are closed).
-  Pass(const PlanInput& input, const std::set<WorkerId>& shunned);
+  explicit Pass(std::set<WorkerId> shunned) : shunned_(std::move(shunned)) {}
   // True when the pass is complete. `waiting` is what passes remember.
   bool step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Scheduler::AheadFound& ahead,
             uint64_t work, Placement& out);
@@ -51,6 +51,7 @@ class Pass {
     return klass.value < order_of_.size() ? order_of_[klass.value] : kNoOrder;
   }
   void begin_step(const PlanInput& input);
+  bool open();
   bool work_on_demands();
   bool next_stage();
   bool next_priority();
@@ -222,7 +223,7 @@ class Pass {
   void cap_for(const Keeper& keeper, size_t room, uint64_t most);
   void ask_again_when_too_short(const Room& room, const VariantNeed& need);
 
-  const PlanInput* in_;
+  const PlanInput* in_ = nullptr;
   Scheduler::WaitingClasses* waiting_ = nullptr;
   Scheduler::AheadFound* ahead_before_ = nullptr;
   Placement* out_ = nullptr;
@@ -230,8 +231,11 @@ class Pass {
   std::vector<Group> groups_;  // by name of the workers' group; only when gangs wait
   bool groups_known_ = false;
 
+  std::set<WorkerId> shunned_;
+
   // the cursor
   bool begun_ = false;
+  bool open_ = false;  // all workers are read
   std::optional<int32_t> priority_;
   Stage stage_ = Stage::kSlots;
   std::vector<Demand> demands_;   // of this priority, in order

@@ -9,30 +9,41 @@
 
 namespace hq {
 
-void Rooms::open(const PlanInput& input) {
-  const State& state = input.state;
-  rooms_.reserve(state.alive_workers().size());
-  ids_.reserve(state.alive_workers().size());
-  seen_changes_ = state.recent_workers().count();
-  for (const auto& [id, worker] : state.alive_workers()) {
-    if (input.closed.contains(id)) continue;
-    Room& room = rooms_.emplace_back();
-    room.worker = worker;
-    ids_.push_back(id);
-    read_room(input, room);
-    for (const WorkerState::BacklogOf& of : worker->backlog_of) {
-      if (of.count > 0) backlogs_.emplace_back(of.priority, rooms_.size() - 1);
-    }
+bool Rooms::open(const PlanInput& input, uint64_t most_work) {
+  const auto& alive = input.state.alive_workers();
+  if (!last_opened_) {
+    most_rooms_ = alive.size();
+    rooms_.reserve(most_rooms_);
+    ids_.reserve(most_rooms_);
+    seen_changes_ = input.state.recent_workers().count();
+    stale_.assign((most_rooms_ + kBlock - 1) / kBlock, false);
+    add_columns(input.state.classes().resource_count());
+  }
+  auto next = last_opened_ ? alive.upper_bound(*last_opened_) : alive.begin();
+  for (; next != alive.end() && rooms_.size() < most_rooms_; ++next) {
+    if (work >= most_work) return false;
+    work += kOpenWork;
+    last_opened_ = next->first;
+    if (!input.closed.contains(next->first)) add_room(input, *next->second);
   }
   std::sort(backlogs_.begin(), backlogs_.end(), std::greater<>());
-  stale_.assign((rooms_.size() + kBlock - 1) / kBlock, false);
-  for (size_t i = 0; i < rooms_.size(); i += kBlock) note_change(i);
-  add_columns(state.classes().resource_count());
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    read_free(i);
-    read_total(i);
+  stale_.resize((rooms_.size() + kBlock - 1) / kBlock);
+  return true;
+}
+
+void Rooms::add_room(const PlanInput& input, const WorkerState& worker) {
+  const size_t i = rooms_.size();
+  Room& room = rooms_.emplace_back();
+  room.worker = &worker;
+  ids_.push_back(worker.id);
+  read_room(input, room);
+  for (const WorkerState::BacklogOf& of : worker.backlog_of) {
+    if (of.count > 0) backlogs_.emplace_back(of.priority, i);
   }
-  available_ = free_;
+  read_free(i);
+  read_total(i);
+  for (size_t r = 0; r < free_.size(); ++r) available_[r][i] = free_[r][i];
+  note_change(i);
 }
 
 void Rooms::read_room(const PlanInput& input, Room& room) {

@@ -46,8 +46,11 @@ class Rooms {
   static constexpr uint64_t kBlockWork = 1;
   static constexpr uint64_t kScanWork = 20;
   static constexpr uint64_t kRoomWork = 10;
+  static constexpr uint64_t kOpenWork = 80;  // a worker's amounts lie scattered in memory
 
-  void open(const PlanInput& input);
+  // Reads the workers, as far as the next ones when it is called again; true once all are read. It ends
+  // early when `work` has reached `most_work`. Workers that come meanwhile may be left to the next pass.
+  bool open(const PlanInput& input, uint64_t most_work);
   // The state may have moved on since the last step: what a room has is read anew when it is used next, if
   // anything has happened there.
   void next_step(const PlanInput& input);
@@ -118,6 +121,7 @@ class Rooms {
  private:
   static void limit_watched(const PlanInput& input, Room& room);
   void add_columns(size_t resources);
+  void add_room(const PlanInput& input, const WorkerState& worker);
   void read_room(const PlanInput& input, Room& room);
   void read_again(const PlanInput& input, size_t i);
   void read_free(size_t i);
@@ -133,6 +137,8 @@ class Rooms {
 
   std::vector<Room> rooms_;                      // by worker id
   std::vector<WorkerId> ids_;                    // the same
+  std::optional<WorkerId> last_opened_;          // or left out
+  size_t most_rooms_ = 0;                        // that the columns have space for
   std::vector<std::vector<int64_t>> free_;       // by resource, then room, to the end of the last block
   std::vector<std::vector<int64_t>> available_;  // free without the backlog, within the cap
   std::vector<std::vector<int64_t>> cap_;

@@ -620,6 +620,34 @@ TEST_CASE("a worker that is closed or lost between two steps gets nothing more")
   }
 }
 
+TEST_CASE("workers are read in portions, and change meanwhile") {
+  Cluster c;
+  const WorkerId closed = c.add_worker({{"cpus", 1}});
+  const WorkerId lost = c.add_worker({{"cpus", 1}});
+  const WorkerId busy = c.add_worker({{"cpus", 1}});
+  const WorkerId not_yet_read = c.add_worker({{"cpus", 1}});
+  const WorkerId last = c.add_worker({{"cpus", 1}});
+  const JobId job = c.add_job({variant({{"cpus", 1}})}, 9);
+  Steps steps(c);
+  for (int read = 0; read < 3; ++read) CHECK(steps.next().placed.empty());
+  c.closed.insert(closed);
+  c.apply(WorkerLost{lost, LossReason::kStopped, false});
+  c.apply(TasksAssigned{busy, {{job, {0, 0, 1}, InstanceId(0), 0, true, {}}}});
+  c.apply(WorkerLost{not_yet_read, LossReason::kStopped, false});
+  const WorkerId joined = c.add_worker({{"cpus", 1}});
+
+  std::map<WorkerId, uint64_t> placed;
+  for (int pass = 0; pass < 2; ++pass) {  // one that joins meanwhile may have to wait for the next one
+    for (bool more = true; more;) {
+      const Placement placement = steps.next();
+      for (const Placed& one : placement.placed) placed[one.worker] += one.count;
+      steps.record(placement);
+      more = placement.more;
+    }
+  }
+  CHECK(placed == std::map<WorkerId, uint64_t>{{last, 1}, {joined, 1}});
+}
+
 TEST_CASE("what ends between two steps has room for the next one") {
   for (const bool much_else : {false, true}) {  // more than the state remembers
     CAPTURE(much_else);
