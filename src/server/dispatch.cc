@@ -44,12 +44,17 @@ void Server::Impl::schedule() {
   }
   std::set<WorkerId> retracting;
   std::set<WorkerId> asked;
-  for (const auto& [peer, session] : sessions.all()) {
-    if (session.retraction) retracting.insert(session.worker);
-    if (!session.ask_again || *session.ask_again <= now_.mono) continue;
-    asked.insert(session.worker);
-    schedule_at = std::min(schedule_at.value_or(*session.ask_again), *session.ask_again);
-  }
+  std::erase_if(asked_back, [&](PeerId peer) {
+    const WorkerSession* session = sessions.find(peer);
+    if (session == nullptr) return true;
+    const bool waits = session->ask_again && *session->ask_again > now_.mono;
+    if (session->retraction) retracting.insert(session->worker);
+    if (waits) {
+      asked.insert(session->worker);
+      schedule_at = std::min(schedule_at.value_or(*session->ask_again), *session->ask_again);
+    }
+    return !session->retraction && !waits;
+  });
   std::set<WorkerId> unreachable;
   if (!away.empty())
     std::set_union(closed.begin(), closed.end(), away.begin(), away.end(),
@@ -64,6 +69,7 @@ void Server::Impl::schedule() {
     WorkerSession* session = sessions.of(retraction.worker);
     if (session == nullptr) continue;
     session->retraction = {next_retraction++, retraction.count};
+    asked_back.insert(session->peer);
     send_ahead(session->peer, session->session,
                msg::Retract{session->retraction->number, retraction.definition, retraction.count});
   }

@@ -314,6 +314,7 @@ struct Server::Impl {
   std::map<WorkerId, TimePoint> fences;
   uint64_t next_session = 1;
   uint64_t next_retraction = 1;
+  std::set<PeerId> asked_back;   // no other session has a retraction or waits to be asked again
   uint32_t heard = 0;            // frames in this turn
   uint32_t heartbeats = 0;       // of these
   bool workers_drained = false;  // the workers' socket was read to its end this turn
