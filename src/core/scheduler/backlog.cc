@@ -30,32 +30,51 @@ std::vector<Pass::Want> Pass::backlog_wants(const VariantNeed& need, double seco
     const auto target = uint64_t(std::min(double(kMaxBacklog), at_once * per_slot));
     if (room.backlog * 2 > target) continue;  // topped up when half is gone: few, larger messages
     rooms_.touch(*in_, i);
-    if (room.closed || room.least_use || room.occupied || room.gang) continue;
-    if (room.backlog >= target || in_->retracting.contains(rooms_.id(i))) continue;
-    wants.push_back({i, target - room.backlog});
+    if (room.backlog < target && takes_backlog(i)) wants.push_back({i, target - room.backlog});
   }
   return wants;
 }
 
-void Pass::fill_backlogs(Demand& demand) {
-  if (demand.remaining == 0) return;
+bool Pass::takes_backlog(size_t i) const {
+  const Room& room = rooms_.at(i);
+  return !room.closed && !room.least_use && !room.occupied && !room.gang &&
+         !in_->retracting.contains(rooms_.id(i));
+}
+
+void Pass::find_backlog_wants(const Demand& demand) {
+  wants_.clear();
+  next_want_ = 0;
   const VariantNeed& need = needs(demand.klass)[0];
   if (!need.may_wait_at_worker) return;
   const float mean = mean_of(demand.klass);
   // What we send may have to wait for the commit under way and for its own.
   const double seconds = kBacklogSeconds + 2 * std::chrono::duration<double>(in_->commit_time).count();
   if (mean < 0 || double(kMaxBacklog) * seconds < double{mean}) return;
-  const std::vector<Want> wants = backlog_wants(need, seconds, mean);
-  uint64_t total = 0;
-  for (const Want& want : wants) total += want.count;
-  const uint64_t available = demand.remaining;
-  for (const Want& want : wants) {
-    uint64_t n = want.count;
-    if (total > available) n = want.count * available / total;  // a fair share of what is left
-    if (n == 0) continue;
-    rooms_.at(want.room).backlog += n;
-    put(want.room, demand, 0, n, false);
+  wants_ = backlog_wants(need, seconds, mean);
+  wanted_in_all_ = 0;
+  for (const Want& want : wants_) wanted_in_all_ += want.count;
+  to_share_ = demand.remaining;
+}
+
+bool Pass::fill_backlogs(Demand& demand) {
+  if (next_want_ == wants_.size() && demand.remaining > 0) find_backlog_wants(demand);
+  while (next_want_ < wants_.size()) {
+    put_backlog(demand, wants_[next_want_++]);
+    if (is_spent() && next_want_ < wants_.size()) return false;
   }
+  return true;
+}
+
+void Pass::put_backlog(Demand& demand, const Want& want) {
+  uint64_t n = want.count;
+  if (wanted_in_all_ > to_share_)
+    n = want.count * to_share_ / wanted_in_all_;  // a fair share of what is left
+  n = std::min(n, demand.remaining);
+  if (n == 0) return;
+  rooms_.touch(*in_, want.room);  // since it was asked, in an earlier step
+  if (!takes_backlog(want.room)) return;
+  rooms_.at(want.room).backlog += n;
+  put(want.room, demand, 0, n, false);
 }
 
 // --- taking back ------------------------------------------------------------------------------------------
@@ -90,6 +109,7 @@ bool Pass::retract_at_once(size_t i) {
     const bool lower = room.capped_by && of.priority < *room.capped_by;
     if (!other && !lower && !room.watched()) continue;
     out_->retractions.push_back({room.worker->id, of.definition, of.count});
+    rooms_.work += Rooms::kPlacedWork;
     return true;
   }
   return false;
@@ -117,6 +137,7 @@ void Pass::retract_from(size_t i) {
     }
     const auto count = uint32_t(std::min<uint64_t>(all - own, of.count));
     out_->retractions.push_back({holder.id, of.definition, count});
+    rooms_.work += Rooms::kPlacedWork;
     all -= count;
     return;
   }

@@ -45,7 +45,7 @@ std::vector<size_t> Pass::idle_for(const Group& group, const VariantNeed& need,
   return out;
 }
 
-void Pass::place_gangs(Demand& demand) {
+bool Pass::place_gangs(Demand& demand) {
   find_groups();
   const VariantNeed& need = needs(demand.klass)[0];
   for (Group& group : groups_) {
@@ -60,12 +60,15 @@ void Pass::place_gangs(Demand& demand) {
         room.gang = true;
         rooms_.work += Rooms::kRoomWork;
       }
+      rooms_.work += Rooms::kPlacedWork;
       out_->placed.push_back(std::move(placed));
       --demand.remaining;
       demand.got_some = true;
       last_placed_ = std::max(last_placed_.value_or(0), demand.age);
+      if (is_spent()) return demand.remaining == 0;
     }
   }
+  return true;
 }
 
 // The rooms to be kept free for `gangs` of these: of the group that can have them soonest, idle ones first,

@@ -20,9 +20,7 @@ bool Pass::step(const PlanInput& input, Scheduler::WaitingClasses& waiting, Sche
     const bool done = stage_ == Stage::kKeep ? keep_from_lower() : work_on_demands();
     if (!done || !next_stage()) return false;
   }
-  if (!retract()) return false;
-  hand_over_held_back();
-  return true;
+  return retract() && hand_over_held_back();
 }
 
 void Pass::begin_step(const PlanInput& input) {
@@ -62,7 +60,7 @@ bool Pass::work_on_demands() {
     ++rooms_.work;
     if (stage_ == Stage::kSlots && !place(demand)) return false;
     next_block_ = 0;
-    if (stage_ == Stage::kBacklogs) fill_backlogs(demand);
+    if (stage_ == Stage::kBacklogs && !fill_backlogs(demand)) return false;
     if (stage_ == Stage::kKeepForGangs) keep_for_gang(demand);
   }
   return true;
@@ -156,7 +154,7 @@ void Pass::put(size_t room, Demand& demand, uint8_t variant, uint64_t n, bool sl
     out_->placed.push_back(std::move(placed));
     if (slot) put_.push_back({room, size_t(&demand - demands_.data()), n});
   }
-  rooms_.work += Rooms::kRoomWork;
+  rooms_.work += Rooms::kPlacedWork;
   note_passing(demand, &needs(demand.klass)[variant]);
 }
 
@@ -171,9 +169,12 @@ void Pass::note_passing(const Demand& demand, const VariantNeed* need) {
   }
 }
 
-void Pass::hand_over_held_back() {
+bool Pass::hand_over_held_back() {
   const auto cpus = in_->state.classes().find_resource(kCpus);
-  for (auto& [i, placed] : held_back_) {
+  while (next_held_back_ < held_back_.size()) {
+    if (is_spent()) return false;
+    auto& [i, placed] = held_back_[next_held_back_++];
+    rooms_.work += Rooms::kPlacedWork;
     const Room& room = rooms_.at(i);
     if (room.closed || !room.worker->alive() || in_->closed.contains(room.worker->id)) continue;
     const auto total = double(cpus ? rooms_.total(i, *cpus) : 0);
@@ -184,6 +185,7 @@ void Pass::hand_over_held_back() {
       underused_.push_back(room.worker->id);
     }
   }
+  return true;
 }
 
 // --- scheduler --------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class Pass {
   [[nodiscard]] const ReadyClass* ready(ClassId klass) const;
   void put(size_t room, Demand& demand, uint8_t variant, uint64_t n, bool slot);
   void note_passing(const Demand& demand, const VariantNeed* need);
-  void hand_over_held_back();
+  bool hand_over_held_back();
 
   // order.cc
   struct Turn {
@@ -129,7 +129,8 @@ class Pass {
   };
   bool place_variants(Demand& demand);
   bool gather_offers(Demand& demand);
-  void accept_offers(Demand& demand);
+  void choose_offers(const Demand& demand);
+  bool take_chosen(Demand& demand);
   void select(uint64_t tasks);
   void look_at_variants(size_t room, Demand& demand);
   [[nodiscard]] std::optional<uint8_t> one_variant_for_all(const Demand& demand);
@@ -164,13 +165,13 @@ class Pass {
   [[nodiscard]] uint64_t users_of(const Lesser& lesser, const VariantNeed& need, uint64_t most, size_t room,
                                   const Sparing& sparing) const;
 
-  // gangs.cc
+  // gangs.cc; place_gangs and fill_backlogs as in slots.cc
   struct Group {
     std::vector<size_t> rooms;
     std::vector<size_t>
         idle;  // those where nothing ran when the group was found and nothing was placed since
   };
-  void place_gangs(Demand& demand);
+  bool place_gangs(Demand& demand);
   void find_groups();
   void sweep_idle(Group& group);
   [[nodiscard]] std::vector<size_t> idle_for(const Group& group, const VariantNeed& need,
@@ -182,7 +183,10 @@ class Pass {
     size_t room;
     uint64_t count;
   };
-  void fill_backlogs(Demand& demand);
+  bool fill_backlogs(Demand& demand);
+  void find_backlog_wants(const Demand& demand);
+  void put_backlog(Demand& demand, const Want& want);
+  [[nodiscard]] bool takes_backlog(size_t room) const;
   [[nodiscard]] std::vector<Want> backlog_wants(const VariantNeed& need, double seconds, float mean);
   [[nodiscard]] float mean_of(ClassId klass) const;
   bool retract();
@@ -260,6 +264,12 @@ class Pass {
   bool found_some_ = false;            // of the only variant
   uint64_t raises_then_ = 0;           // when looking began
 
+  // of the class at hand, while backlogs are filled
+  std::vector<Want> wants_;
+  size_t next_want_ = 0;
+  uint64_t wanted_in_all_ = 0;
+  uint64_t to_share_ = 0;
+
   // of the class with variants at hand
   std::vector<Offer> offers_;
   std::vector<std::vector<Choice>> choices_;
@@ -269,6 +279,8 @@ class Pass {
   std::map<std::vector<int64_t>, size_t> known_choices_;  // rooms that are alike in what matters count as one
   uint64_t combinations_ = 0;                             // compared so far
   std::optional<uint8_t> only_variant_;
+  std::vector<Taking> takings_;  // chosen among all offers
+  size_t next_taking_ = 0;
   std::optional<Others> others_;  // of this step and priority, once somebody has asked
   size_t spared_in_ = 0;          // rooms in which something to spare was looked for
 
@@ -283,6 +295,7 @@ class Pass {
 
   // Placed on workers with a least utilisation; handed over at the end, if that is reached.
   std::vector<std::pair<size_t, Placed>> held_back_;
+  size_t next_held_back_ = 0;
   std::vector<WorkerId> underused_;
   std::map<WorkerId, int32_t> draining_;
   std::map<WorkerId, int32_t> left_idle_;

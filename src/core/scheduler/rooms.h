@@ -46,7 +46,8 @@ class Rooms {
   static constexpr uint64_t kBlockWork = 1;
   static constexpr uint64_t kScanWork = 20;
   static constexpr uint64_t kRoomWork = 10;
-  static constexpr uint64_t kOpenWork = 80;  // a worker's amounts lie scattered in memory
+  static constexpr uint64_t kOpenWork = 80;     // a worker's amounts lie scattered in memory
+  static constexpr uint64_t kPlacedWork = 400;  // to name the tasks, record them and tell the worker
 
   // Reads the workers, as far as the next ones when it is called again; true once all are read. It ends
   // early when `work` has reached `most_work`. Workers that come meanwhile may be left to the next pass.

@@ -44,10 +44,7 @@ bool Pass::is_shut(size_t i) const {
 bool Pass::place(Demand& demand) {
   if (demand.remaining == 0) return true;
   const std::vector<VariantNeed>& variants = needs(demand.klass);
-  if (variants[0].nodes > 0) {
-    place_gangs(demand);
-    return true;
-  }
+  if (variants[0].nodes > 0) return place_gangs(demand);
   return variants.size() == 1 ? place_variant(demand, 0) : place_variants(demand);
 }
 

@@ -42,12 +42,16 @@ bool Pass::place_variants(Demand& demand) {
     known_choices_.clear();
     combinations_ = 0;
     rooms_seen_.assign(needs(demand.klass).size(), 0);
+    takings_.clear();
+    next_taking_ = 0;
     only_variant_ = one_variant_for_all(demand);
   }
   if (only_variant_) return place_variant(demand, *only_variant_);
-  if (!gather_offers(demand)) return false;
-  accept_offers(demand);
-  return true;
+  if (takings_.empty()) {
+    if (!gather_offers(demand)) return false;
+    choose_offers(demand);
+  }
+  return take_chosen(demand);
 }
 
 // The most valuable variant, if there is room for all tasks in it: nothing is better then.
@@ -251,7 +255,7 @@ void Pass::select(uint64_t tasks) {
   }
 }
 
-void Pass::accept_offers(Demand& demand) {
+void Pass::choose_offers(const Demand& demand) {
   uint64_t wanted = 0;
   for (const Offer& offer : offers_) wanted += choices_[offer.choices].size() - 1;
   if (wanted > demand.remaining) {
@@ -259,13 +263,16 @@ void Pass::accept_offers(Demand& demand) {
   } else {
     for (Offer& offer : offers_) offer.taken = choices_[offer.choices].size() - 1;
   }
-  std::vector<Taking> takings;
   for (const Offer& offer : offers_) {
     const Choice& choice = choices_[offer.choices][offer.taken];
-    if (choice.tasks > 0) takings.push_back({offer.room, choice.counts});
+    if (choice.tasks > 0) takings_.push_back({offer.room, choice.counts});
   }
-  spare_for_others(demand, takings);
-  for (const Taking& taking : takings) {
+  spare_for_others(demand, takings_);
+}
+
+bool Pass::take_chosen(Demand& demand) {
+  while (next_taking_ < takings_.size()) {
+    const Taking& taking = takings_[next_taking_++];
     for (size_t v = 0; v < taking.counts.size(); ++v) {
       if (taking.counts[v] == 0) continue;
       // What was looked at in an earlier step may have changed.
@@ -273,7 +280,9 @@ void Pass::accept_offers(Demand& demand) {
           std::min<uint64_t>(taking.counts[v], room_for(taking.room, demand, needs(demand.klass)[v]));
       if (n > 0) take(taking.room, demand, uint8_t(v), n);
     }
+    if (is_spent()) return next_taking_ == takings_.size();
   }
+  return true;
 }
 
 }  // namespace hq
