@@ -130,7 +130,7 @@ class Pass {
   bool place_variants(Demand& demand);
   bool gather_offers(Demand& demand);
   void choose_offers(const Demand& demand);
-  bool take_chosen(Demand& demand);
+  bool take_chosen(Demand& demand);  // as place()
   void select(uint64_t tasks);
   void look_at_variants(size_t room, Demand& demand);
   [[nodiscard]] std::optional<uint8_t> one_variant_for_all(const Demand& demand);
@@ -165,13 +165,13 @@ class Pass {
   [[nodiscard]] uint64_t users_of(const Lesser& lesser, const VariantNeed& need, uint64_t most, size_t room,
                                   const Sparing& sparing) const;
 
-  // gangs.cc; place_gangs and fill_backlogs as in slots.cc
+  // gangs.cc
   struct Group {
     std::vector<size_t> rooms;
     std::vector<size_t>
         idle;  // those where nothing ran when the group was found and nothing was placed since
   };
-  bool place_gangs(Demand& demand);
+  bool place_gangs(Demand& demand);  // as place()
   void find_groups();
   void sweep_idle(Group& group);
   [[nodiscard]] std::vector<size_t> idle_for(const Group& group, const VariantNeed& need,
@@ -183,7 +183,7 @@ class Pass {
     size_t room;
     uint64_t count;
   };
-  bool fill_backlogs(Demand& demand);
+  bool fill_backlogs(Demand& demand);  // as place()
   void find_backlog_wants(const Demand& demand);
   void put_backlog(Demand& demand, const Want& want);
   [[nodiscard]] bool takes_backlog(size_t room) const;
@@ -268,7 +268,7 @@ class Pass {
   std::vector<Want> wants_;
   size_t next_want_ = 0;
   uint64_t wanted_in_all_ = 0;
-  uint64_t to_share_ = 0;
+  uint64_t to_share_ = 0;  // tasks that waited when that was found out
 
   // of the class with variants at hand
   std::vector<Offer> offers_;
