@@ -100,7 +100,7 @@ struct Server::Impl {
   [[nodiscard]] std::optional<LossReason> broken_gang(const JobTask& task) const;
   void end_broken_gang(const WorkerState& root);
   void probe_workers();
-  void plan_late_probe();
+  void plan_probe();
   void on_gone(PeerId peer);
 
   // --- after damage (after_damage.cc) ----------------------------------------------------------------------
@@ -322,7 +322,8 @@ struct Server::Impl {
   TimePoint last_turn{};
   TimePoint next_check{};  // of silence and idleness
   std::optional<TimePoint> probe_again;
-  size_t late_probes = 0;  // done since the last hint that a connection has closed
+  size_t probes_planned = 0;  // since the last hint that a connection has closed
+  TimePoint last_probe{};
   bool stopping = false;
   bool leaving = false;  // stopping, but to come back: workers go on
   TimePoint stopping_since{};

@@ -25,7 +25,7 @@ void Server::Impl::on_timer() {
   if (probe_again && *probe_again <= now_.mono) {
     probe_again.reset();
     probe_workers();
-    plan_late_probe();
+    plan_probe();
   }
   if (next_check <= now_.mono) {
     next_check = now_.mono + kCheckInterval;

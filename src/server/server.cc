@@ -195,9 +195,8 @@ void Server::Impl::read_workers() {
   }
   for (const std::string& text : ports.workers.take_refusals()) log::warn(text);
   if (ports.workers.take_disconnects() > 0) {
-    probe_workers();
-    late_probes = 0;
-    plan_late_probe();
+    probes_planned = 0;
+    plan_probe();
   }
 }
 

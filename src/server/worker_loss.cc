@@ -95,8 +95,9 @@ void Server::Impl::end_broken_gang(const WorkerState& root) {
   send(session->peer, session->session, msg::CancelTasks{task.job, {{task.task.value, task.task.value, 1}}});
 }
 
-// Some connection has closed; the hint does not say whose. A probe costs a microsecond.
+// Some connection has closed; the hint does not say whose.
 void Server::Impl::probe_workers() {
+  last_probe = now_.mono;
   std::vector<PeerId> gone;
   for (const auto& [peer, session] : sessions.all()) {
     if (ports.workers.send(peer, {}) == SendStatus::kGone) gone.push_back(peer);
@@ -107,11 +108,17 @@ void Server::Impl::probe_workers() {
   for (PeerId peer : gone) on_gone(peer);
 }
 
-// The hint that a connection has closed may come before a probe can tell: it is looked for again a few times.
-void Server::Impl::plan_late_probe() {
-  static constexpr std::array<Duration, 3> kDelays = {5ms, 50ms, 500ms};
-  if (late_probes == kDelays.size()) return;
-  const TimePoint at = now_.mono + kDelays[late_probes++];
+// The hint that a connection has closed may come before a probe can tell: it is looked for at once and again
+// a few times. A probe takes us and the other end some microseconds for each worker. Where thousands connect,
+// and many try again, probes for each of these would take the time in which they could connect.
+void Server::Impl::plan_probe() {
+  static constexpr std::array<Duration, 4> kDelays = {0ms, 5ms, 50ms, 500ms};
+  static constexpr Duration kPerWorker = 50us;
+  static constexpr size_t kFew = 100;
+  if (probes_planned == kDelays.size()) return;
+  const size_t workers = sessions.all().size();
+  TimePoint at = now_.mono + kDelays[probes_planned++];
+  if (workers > kFew) at = std::max(at, last_probe + int64_t(workers) * kPerWorker);
   probe_again = std::min(probe_again.value_or(at), at);
 }
 

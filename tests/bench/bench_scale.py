@@ -37,7 +37,8 @@ def connect_fleet(options, tools, workers, prefix, processes, seconds_allowed):
 
 
 def workers(options, tools):
-    return connect_fleet(options, tools, max(10, int(1000 * options.scale)), (), 2, 5)
+    return [*connect_fleet(options, tools, max(10, int(1000 * options.scale)), (), 2, 5),
+            *connect_fleet(options, tools, max(10, int(10000 * options.scale)), (), 10, 60)]
 
 
 def crowded(options, tools):

@@ -51,6 +51,24 @@ TEST_CASE("a hint of a closed connection harms nobody who is still there") {
   CHECK_FALSE(lost(s, w));
 }
 
+TEST_CASE("many hints of closed connections do not become as many probes of many workers") {
+  TestServer s;
+  for (int i = 0; i < 200; ++i) s.add_worker(1);
+  TestWorker& w = s.add_worker(1);
+  s.workers.probes = 0;
+
+  for (int ms = 0; ms < 200; ++ms) {
+    ++s.workers.disconnects;
+    s.advance(1ms);
+  }
+  CHECK(s.workers.probes >= 201);
+  CHECK(s.workers.probes <= 201 * 25);  // one in 10 ms and a few, instead of 200
+
+  s.close(w);
+  s.advance(20ms);
+  CHECK(lost(s, w) == LossReason::kConnectionLost);
+}
+
 TEST_CASE("with a journal a closed connection leaves half a second for the next one") {
   TestServer s(true);
   TestWorker& w = s.add_worker(1);

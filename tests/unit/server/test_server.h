@@ -33,6 +33,7 @@ class ScriptedRouter final : public RouterChannel {
   std::set<PeerId> gone;
   std::set<PeerId> full;
   size_t disconnects = 0;
+  size_t probes = 0;
 
   std::optional<Received> receive() override {
     if (inbox.empty()) return std::nullopt;
@@ -41,6 +42,7 @@ class ScriptedRouter final : public RouterChannel {
     return received;
   }
   SendStatus send(PeerId to, BytesView frame) override {
+    probes += frame.empty() ? 1 : 0;
     if (gone.contains(to)) return SendStatus::kGone;
     if (full.contains(to)) return SendStatus::kFull;
     if (!frame.empty()) sent[to].emplace_back(frame);
