@@ -23,7 +23,7 @@ CORES = os.cpu_count() or 1
 NINJA = ["nice", "-n", "10", os.environ.get("NINJA", "ninja")]
 SHOWN_LINES = 40
 # Test programs of the layers that start threads; these also run under the thread sanitizer.
-THREADED = {"transport", "journal", "os", "stream"}
+THREADED = {"base", "transport", "journal", "os", "stream"}
 DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed", re.M)
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 

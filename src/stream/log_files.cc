@@ -1,18 +1,14 @@
 // The threads behind the log files.
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 
+#include "hq/base/mailbox.h"
 #include "hq/base/signals_blocked.h"
-#include "hq/base/unique_fd.h"
 #include "hq/stream/log_store.h"
 #include "stream/log_file.h"
 
@@ -26,26 +22,7 @@ constexpr Duration kForgetAfter = 60s;  // without a batch: the thread ends; the
 constexpr uint64_t kRecordsForIndex = 1024;
 constexpr size_t kBatchesAtOnce = 64;
 
-// What the threads tell; outlives the rest if one of them hangs.
-struct Done {
-  explicit Done(UniqueFd descriptor) : fd(std::move(descriptor)) {}
-  const UniqueFd fd;
-  std::mutex mutex;
-  std::deque<LogBatchDone> batches;
-
-  void add(std::vector<LogBatchDone> more) {
-    bool wake = false;
-    {
-      std::lock_guard lock(mutex);
-      wake = batches.empty();
-      batches.insert(batches.end(), std::make_move_iterator(more.begin()),
-                     std::make_move_iterator(more.end()));
-    }
-    const uint64_t one = 1;
-    if (wake) [[maybe_unused]]
-      ssize_t put = ::write(fd.get(), &one, sizeof one);
-  }
-};
+using Done = Mailbox<LogBatchDone>;
 
 // One file and its thread.
 class FileThread : public std::enable_shared_from_this<FileThread> {
@@ -104,7 +81,7 @@ class FileThread : public std::enable_shared_from_this<FileThread> {
         waiting_.pop_front();
       }
       lock.unlock();
-      done_->add(file_.keep(batches));
+      done_->put(file_.keep(batches));
       lock.lock();
     }
     runs_ = false;
@@ -144,18 +121,13 @@ class ThreadedLogFiles final : public LogFiles {
     file->append(id, std::move(records));
   }
   std::optional<LogBatchDone> next_done() override {
-    if (taken_.empty()) {
-      std::lock_guard lock(done_->mutex);
-      if (done_->batches.empty()) return std::nullopt;
-      taken_.swap(done_->batches);
-      uint64_t number = 0;
-      [[maybe_unused]] ssize_t got = ::read(done_->fd.get(), &number, sizeof number);
-    }
+    if (taken_.empty()) done_->take(taken_);
+    if (taken_.empty()) return std::nullopt;
     LogBatchDone batch = std::move(taken_.front());
     taken_.pop_front();
     return batch;
   }
-  [[nodiscard]] int event_fd() const override { return done_->fd.get(); }
+  [[nodiscard]] int event_fd() const override { return done_->event_fd(); }
 
  private:
   const std::shared_ptr<Done> done_;
@@ -166,9 +138,9 @@ class ThreadedLogFiles final : public LogFiles {
 }  // namespace
 
 Result<std::unique_ptr<LogFiles>> make_log_files() {
-  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd.valid()) return os_error(errno).with_context("Cannot watch the log files");
-  return std::unique_ptr<LogFiles>(std::make_unique<ThreadedLogFiles>(std::make_shared<Done>(std::move(fd))));
+  auto done = Done::make();
+  if (!done) return std::move(done.error()).with_context("Cannot watch the log files");
+  return std::unique_ptr<LogFiles>(std::make_unique<ThreadedLogFiles>(std::move(*done)));
 }
 
 }  // namespace hq

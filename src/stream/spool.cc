@@ -1,17 +1,13 @@
 #include "hq/stream/spool.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 
+#include "hq/base/mailbox.h"
 #include "stream/file_keeper.h"
 #include "stream/lane.h"
 #include "stream/log_keeper.h"
@@ -24,36 +20,9 @@ constexpr Duration kCloseWait = 5s;
 // More places than this lose their thread while no task streams there; the next task begins a new file.
 constexpr size_t kMostPlaces = 64;
 
-// What the lanes tell; outlives the spool if one of them hangs.
-struct Mailbox {
-  explicit Mailbox(UniqueFd descriptor) : fd(std::move(descriptor)) {}
-  const UniqueFd fd;
-  std::atomic<bool> woken{false};
-  std::mutex mutex;
-  std::deque<OutputEvent> events;
-
-  void wake() {
-    const uint64_t one = 1;
-    if (!woken.exchange(true)) [[maybe_unused]]
-      ssize_t put = ::write(fd.get(), &one, sizeof one);
-  }
-  void clear() {
-    uint64_t number = 0;
-    if (woken.exchange(false)) [[maybe_unused]]
-      ssize_t got = ::read(fd.get(), &number, sizeof number);
-  }
-  void add(std::vector<OutputEvent> more) {
-    {
-      std::lock_guard lock(mutex);
-      events.insert(events.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-    }
-    wake();
-  }
-};
-
 class ThreadedSpool final : public Spool {
  public:
-  ThreadedSpool(const SpoolOptions& options, std::shared_ptr<Mailbox> mailbox)
+  ThreadedSpool(const SpoolOptions& options, std::shared_ptr<Mailbox<OutputEvent>> mailbox)
       : options_(options),
         mailbox_(std::move(mailbox)),
         link_(std::make_shared<LogLink>([mailbox = mailbox_] { mailbox->wake(); })) {}
@@ -76,7 +45,7 @@ class ThreadedSpool final : public Spool {
     tasks_.emplace(id, Task{lane, key});
     if (lane != nullptr) ++use_[lane].tasks;
     if (lane != nullptr) return lane->start({id, key, {std::move(out), std::move(err)}});
-    mailbox_->add({{id, "Streaming: Cannot start a thread for the output: " + os_error_text(EAGAIN), 0}});
+    mailbox_->put({{id, "Streaming: Cannot start a thread for the output: " + os_error_text(EAGAIN), 0}});
   }
   void end(OutputId id) override {
     auto found = tasks_.find(id);
@@ -105,7 +74,7 @@ class ThreadedSpool final : public Spool {
     }
     return std::nullopt;
   }
-  [[nodiscard]] int event_fd() const override { return mailbox_->fd.get(); }
+  [[nodiscard]] int event_fd() const override { return mailbox_->event_fd(); }
 
   [[nodiscard]] bool has_packets() override { return link_->has_packets(); }
   std::optional<OutputPacket> next_packet() override { return link_->next_packet(); }
@@ -121,13 +90,13 @@ class ThreadedSpool final : public Spool {
     for (const PacketFailure& failure : failures) fail({*job, failure.task, failure.instance}, failure.why);
     const auto waiting = waiting_.extract(number);
     if (waiting.empty()) return;
-    for (OutputId id : waiting.mapped()) taken_.push_back({id, std::nullopt, 0});
+    for (OutputId id : waiting.mapped()) tell({id, std::nullopt, 0});
   }
   void set_window(uint64_t bytes) override { link_->set_window(bytes); }
   void abandon() override {
     link_->close();
     for (const auto& [packet, ids] : std::exchange(waiting_, {})) {
-      for (OutputId id : ids) taken_.push_back({id, std::nullopt, 0});
+      for (OutputId id : ids) tell({id, std::nullopt, 0});
     }
   }
 
@@ -173,7 +142,7 @@ class ThreadedSpool final : public Spool {
       }
       auto fresh = std::make_shared<Lane>(
           std::move(keeper),
-          [mailbox = mailbox_](std::vector<OutputEvent> events) { mailbox->add(std::move(events)); });
+          [mailbox = mailbox_](std::vector<OutputEvent> events) { mailbox->put(std::move(events)); });
       if (fresh->run()) lane = std::move(fresh);
     }
     if (lane) {
@@ -189,16 +158,16 @@ class ThreadedSpool final : public Spool {
     for (const auto& [id, task] : tasks_) {
       if (task.key != key) continue;
       if (task.lane != nullptr) task.lane->end(id, true);
-      taken_.push_back({id, why, 0});
+      tell({id, why, 0});
     }
   }
 
+  void tell(OutputEvent event) {
+    taken_.push_back(std::move(event));
+    mailbox_->wake();
+  }
   std::optional<OutputEvent> next_from_lanes() {
-    if (taken_.empty()) {
-      mailbox_->clear();
-      std::lock_guard lock(mailbox_->mutex);
-      taken_.swap(mailbox_->events);
-    }
+    if (taken_.empty()) mailbox_->take(taken_);
     if (taken_.empty()) return std::nullopt;
     OutputEvent event = std::move(taken_.front());
     taken_.pop_front();
@@ -206,7 +175,7 @@ class ThreadedSpool final : public Spool {
   }
 
   const SpoolOptions options_;
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<Mailbox<OutputEvent>> mailbox_;
   const std::shared_ptr<LogLink> link_;
   std::map<OutputPlace, std::shared_ptr<Lane>> lanes_;
   std::unordered_map<const Lane*, Use> use_;
@@ -219,10 +188,9 @@ class ThreadedSpool final : public Spool {
 }  // namespace
 
 Result<std::unique_ptr<Spool>> make_spool(const SpoolOptions& options) {
-  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd.valid()) return os_error(errno).with_context("Cannot watch the output of tasks");
-  return std::unique_ptr<Spool>(
-      std::make_unique<ThreadedSpool>(options, std::make_shared<Mailbox>(std::move(fd))));
+  auto mailbox = Mailbox<OutputEvent>::make();
+  if (!mailbox) return std::move(mailbox.error()).with_context("Cannot watch the output of tasks");
+  return std::unique_ptr<Spool>(std::make_unique<ThreadedSpool>(options, std::move(*mailbox)));
 }
 
 }  // namespace hq

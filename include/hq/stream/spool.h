@@ -17,7 +17,8 @@ struct SpoolOptions {
 
 class Spool : public TaskOutput {
  public:
-  // Readable when next_event() has something. Owned by the spool.
+  // Readable when next_event() has something, or next_packet() has since the last next_event(): ask for
+  // packets after events. Owned by the spool.
   [[nodiscard]] virtual int event_fd() const = 0;
 };
 
