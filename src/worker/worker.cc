@@ -39,8 +39,9 @@ std::optional<TimePoint> Worker::turn(Now now) {
   // Processes first: what has ended before a stop or cancel was read has ended by itself.
   bool more = s.handle_processes(now);
   more = s.handle_server(now) || more;
-  more = s.output_session.turn(s.session.number(), s.uid, now) || more;
+  // Events before packets: asking for them takes back what was to wake us for either.
   more = s.handle_output(now) || more;
+  more = s.output_session.turn(s.session.number(), s.uid, now) || more;
   s.report_told(now);
   s.answer_peeks();
   s.pass_on_notices();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -37,7 +38,10 @@ class FakeOutput : public TaskOutput {
     if (tasks.erase(id) > 0) cuts.insert(id);
   }
   std::optional<OutputEvent> next_event() override {
-    if (events_.empty()) return std::nullopt;
+    if (events_.empty()) {
+      if (on_no_event) std::exchange(on_no_event, nullptr)();
+      return std::nullopt;
+    }
     OutputEvent event = std::move(events_.front());
     events_.pop_front();
     return event;
@@ -73,6 +77,7 @@ class FakeOutput : public TaskOutput {
   [[nodiscard]] bool has_events() const { return !events_.empty(); }
 
   // --- what the test decides ---
+  std::function<void()> on_no_event;  // called once, when there was none
   bool automatic = true;
   bool room = true;
   std::map<OutputId, Task> tasks;

@@ -51,6 +51,15 @@ TEST_CASE("the second connection is opened with the first packet") {
   CHECK(data == msg::OutputData{1, JobId(1), JobUid(77), "/home/u/log", "records 1"});
 }
 
+// next_event() takes back what was to wake us, for packets as well.
+TEST_CASE("a packet that comes while the worker looks for events is not overlooked") {
+  Outputs w;
+  w.output.on_no_event = [&] { w.add_packet(1); };
+  w.turn();
+
+  CHECK(w.network.links.size() == 2);
+}
+
 TEST_CASE("confirmations reach whoever has sent") {
   Outputs w;
   w.add_packet(1);
