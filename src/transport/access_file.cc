@@ -16,6 +16,7 @@ namespace hq {
 namespace {
 
 constexpr size_t kMaxFileBytes = 1 << 20;
+constexpr mode_t kRights = 0400;
 
 std::string directory_of(const std::string& path) {
   size_t slash = path.rfind('/');
@@ -24,9 +25,9 @@ std::string directory_of(const std::string& path) {
 }
 
 Result<void> write_synced(const std::string& path, const std::string& text) {
-  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kRights));
   if (!fd.valid()) return os_error(errno);
-  if (::fchmod(fd.get(), 0400) != 0) return os_error(errno);
+  if (::fchmod(fd.get(), kRights) != 0) return os_error(errno);
   if (auto written = write_all(fd.get(), text); !written) return written;
   if (::fsync(fd.get()) != 0) return os_error(errno);
   // Network file systems report a failed write as late as here.
@@ -52,12 +53,22 @@ Result<void> sync_directory(const std::string& path) {
   return {};
 }
 
+// Whether the file is as we would write it.
+bool is_stored(const std::string& path, const std::string& text) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || (info.st_mode & 07777) != kRights) return false;
+  const Result<std::string> there = read_text(path, kMaxFileBytes);
+  return there && *there == text;
+}
+
 }  // namespace
 
 Result<void> store_access(const std::string& path, const AccessRecord& record, StoreMode mode) {
+  const std::string text = access_text(record);
+  if (mode == StoreMode::kReplace && is_stored(path, text)) return {};
   SystemRandom random;
   const std::string temporary = path + ".new-" + random.alphanumeric(8);
-  if (Result<void> written = write_synced(temporary, access_text(record)); !written) {
+  if (Result<void> written = write_synced(temporary, text); !written) {
     ::unlink(temporary.c_str());
     return written;
   }

@@ -148,6 +148,7 @@ def test_a_disk_that_fills_up_behind_a_journal_costs_nothing_that_was_accepted(h
     hq.await_job(1, "FINISHED")
     server.signal(signal.SIGKILL)
     server.wait()
+    small.fill()
     hq.start_server("--journal", "small/j.bin")
 
     assert state(hq, 1) == "FINISHED"

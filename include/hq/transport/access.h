@@ -91,7 +91,7 @@ struct RoleEndpoint {
 
 enum class StoreMode {
   kExclusive,  // an existing file is the error "File exists (os error 17)"
-  kReplace,
+  kReplace,    // one that is so already is left, so that a full disk does no harm
 };
 // Writes the file with mode 0400 and syncs it; a reader sees the whole file or none.
 Result<void> store_access(const std::string& path, const AccessRecord& record,

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "hq/base/unique_fd.h"
 #include "hq/transport/access.h"
 #include "support/temp_dir.h"
 
@@ -229,6 +231,26 @@ TEST_CASE("storing does not overwrite unless it was asked to") {
   CHECK(store_access(dir / "a.json", other, StoreMode::kReplace).ok());
   CHECK(content_of(dir / "a.json") == access_text(other));
   CHECK(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 1);
+}
+
+TEST_CASE("what is stored already is not written again, unless others may read it") {
+  TempDir dir;
+  const std::string path = dir / "a.json";
+  auto stored_as = [&] {
+    REQUIRE(store_access(path, known_record(), StoreMode::kReplace).ok());
+    struct stat info {};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    CHECK((info.st_mode & 07777) == 0400);
+    // Held open, so that no other file gets its number.
+    const int held = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    REQUIRE(held >= 0);
+    return std::pair(UniqueFd(held), info.st_ino);
+  };
+  const auto first = stored_as();
+  CHECK(stored_as().second == first.second);
+
+  REQUIRE(::chmod(path.c_str(), 0444) == 0);
+  CHECK(stored_as().second != first.second);
 }
 
 TEST_CASE("a missing directory or file is the system's error") {
