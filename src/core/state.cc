@@ -20,6 +20,11 @@ const WorkerState* State::find_worker(WorkerId id) const {
   return it == workers_.end() ? nullptr : it->second.get();
 }
 
+const WorkerState* State::find_worker(WorkerUid uid) const {
+  auto it = last_of_uid_.find(uid);
+  return it == last_of_uid_.end() ? nullptr : find_worker(it->second);
+}
+
 std::vector<JobId> State::job_ids() const {
   std::vector<JobId> out;
   for_each_job([&](const Job& job) { out.push_back(job.id); });
@@ -116,6 +121,8 @@ void State::on(const WorkerConnected& e, WallTime time, Effects& effects) {
   }
   HQ_ASSERT(!workers_.contains(e.worker));
   alive_[e.worker] = fresh.get();
+  WorkerId& last_of_uid = last_of_uid_[e.uid];
+  last_of_uid = std::max(last_of_uid, e.worker);
   recent_workers_.note(e.worker);
   workers_[e.worker] = std::move(fresh);
   last_worker_ = std::max(last_worker_, e.worker);

@@ -15,6 +15,7 @@ void State::check_invariants() const {
   };
   std::map<WorkerId, Held> held;
   for (const auto& [id, w] : alive_) held[id].free = w->total;
+  for (const auto& [id, w] : workers_) HQ_ASSERT(find_worker(w->uid)->id >= id);
   auto take = [&](Held& h, const WorkerState& w, ClassId klass, uint8_t variant) {
     for (const VariantNeed::Item& item : classes_.needs(klass)[variant].items) {
       h.free.subtract(item.resource, item.all ? w.total.at(item.resource) : item.amount);

@@ -60,19 +60,15 @@ void Server::Impl::on_hello(PeerId from, msg::Hello&& page) {
 // The living worker that says this hello. Its number does not matter: it may not have heard the newest yet.
 const WorkerState* Server::Impl::known_worker(const msg::Hello& hello) const {
   if (!hello.server_uid.empty() && hello.server_uid != state.server_uid()) return nullptr;
-  for (const auto& [id, worker] : state.alive_workers()) {
-    if (worker->uid == hello.worker_uid) return worker;
-  }
-  return nullptr;
+  const WorkerState* worker = state.find_worker(hello.worker_uid);
+  return worker != nullptr && worker->alive() ? worker : nullptr;
 }
 
 // As what it was given up last, if it was.
 const WorkerState* Server::Impl::given_up_worker(const msg::Hello& hello) const {
   if (hello.server_uid != state.server_uid()) return nullptr;
-  const auto& all = state.workers();
-  const auto found = std::find_if(all.rbegin(), all.rend(),
-                                  [&](const auto& item) { return item.second->uid == hello.worker_uid; });
-  return found == all.rend() ? nullptr : found->second.get();
+  const WorkerState* worker = state.find_worker(hello.worker_uid);
+  return worker == nullptr || worker->alive() ? nullptr : worker;
 }
 
 void Server::Impl::complete_hello(PeerId from) {
@@ -153,8 +149,8 @@ void Server::Impl::fence_earlier_boots(const WorkerConfig& config) {
     return other.hostname == config.hostname && !other.boot_id.empty() && other.boot_id != config.boot_id;
   };
   std::vector<WorkerId> gone;
-  for (const auto& [id, link] : sessions.links()) {
-    if (!link.peer && booted_before(id)) gone.push_back(id);
+  for (WorkerId id : away) {
+    if (!sessions.link(id)->peer && booted_before(id)) gone.push_back(id);
   }
   for (WorkerId id : gone) lose_worker(id, LossReason::kConnectionLost, "its host was booted", Proof::kEnded);
   std::vector<WorkerId> held;

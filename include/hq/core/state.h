@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "hq/core/allocations.h"
@@ -66,6 +67,8 @@ class State {
   }
   [[nodiscard]] const std::map<WorkerId, std::unique_ptr<WorkerState>>& workers() const { return workers_; }
   [[nodiscard]] const std::map<WorkerId, WorkerState*>& alive_workers() const { return alive_; }
+  // What this worker is, or was last; null if it never was here.
+  [[nodiscard]] const WorkerState* find_worker(WorkerUid uid) const;
   // Workers of which anything has changed.
   [[nodiscard]] const RecentWorkers& recent_workers() const { return recent_workers_; }
   [[nodiscard]] JobId next_job_id() const { return JobId(uint32_t(jobs_.size()) + 1); }
@@ -204,6 +207,7 @@ class State {
   std::vector<std::unique_ptr<Job>> jobs_;  // by id - 1; forgotten ones are null
   std::map<WorkerId, std::unique_ptr<WorkerState>> workers_;
   std::map<WorkerId, WorkerState*> alive_;
+  std::unordered_map<WorkerUid, WorkerId> last_of_uid_;
   RecentWorkers recent_workers_;
   WorkerId last_worker_;
   ReadyQueue ready_;

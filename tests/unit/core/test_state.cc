@@ -411,6 +411,23 @@ TEST_CASE("a held task can be canceled, aborted and forgotten like any that wait
   CHECK(w.state.ready().empty());
 }
 
+TEST_CASE("a worker is found by its uid as what it was last") {
+  World w;
+  const WorkerId first = w.add_worker(1);
+  const auto [uid, config] = std::pair(w.state.find_worker(first)->uid, w.state.find_worker(first)->config);
+  CHECK(w.state.find_worker(uid)->id == first);
+  CHECK(w.state.find_worker(WorkerUid(uid.value + 1000)) == nullptr);
+
+  w.apply(WorkerLost{first, LossReason::kHeartbeatLost});
+  CHECK(w.state.find_worker(uid)->id == first);
+  CHECK_FALSE(w.state.find_worker(uid)->alive());
+
+  (void)w.add_worker(1);
+  const WorkerId again = w.state.next_worker_id();
+  w.apply(WorkerConnected{again, uid, config});
+  CHECK(w.state.find_worker(uid)->id == again);
+}
+
 TEST_CASE("what a given-up worker brings back goes on with its instance and crash counter") {
   bool held = false;
   SUBCASE("held until now") {
