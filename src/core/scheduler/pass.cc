@@ -149,12 +149,12 @@ void Pass::put(size_t room, Demand& demand, uint8_t variant, uint64_t n, bool sl
   demand.got_some = true;
   Placed placed{rooms_.id(room), *priority_, demand.klass, variant, n, slot, {}};
   if (rooms_.at(room).least_use) {
-    held_back_.emplace_back(room, std::move(placed));
+    held_back_.emplace_back(room, std::move(placed));  // its work comes with hand_over_held_back()
   } else {
     out_->placed.push_back(std::move(placed));
+    rooms_.work += Rooms::kPlacedWork;
     if (slot) put_.push_back({room, size_t(&demand - demands_.data()), n});
   }
-  rooms_.work += Rooms::kPlacedWork;
   note_passing(demand, &needs(demand.klass)[variant]);
 }
 

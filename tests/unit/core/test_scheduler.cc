@@ -2,7 +2,6 @@
 
 #include <chrono>
 
-#include "hq/core/explain.h"
 #include "support/scheduler_world.h"
 
 using namespace hq;
