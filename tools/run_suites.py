@@ -275,7 +275,7 @@ def run_all(report, quick):
         if not quick and report.wants("clang"):
             build_with_clang(report)
         for prefix, (folder, options, factor, env) in SANITIZED.items():
-            # The thread sanitizer is asked for by name: it takes as long as half of the rest, and libzmq is not built with
+            # The thread sanitizer is asked for by name: it takes two thirds of the time of the rest, and libzmq is not built with
             # it, so that its word may need a reader.
             if quick or not report.wants(prefix) or (prefix == "tsan" and not report.wanted):
                 continue
